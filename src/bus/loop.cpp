@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "bus/loop.h"
+
+#include "async/completion.h"
+
+#include <ctime>
+
+namespace scopewright::bus {
+
+namespace {
+
+int completeFalse(sd_event_source*, std::uint64_t, void* userdata) noexcept {
+    static_cast<async::Completion<bool>*>(userdata)->complete(false);
+    return 0;
+}
+
+int completeTrue(sd_event_source*, int, std::uint32_t, void* userdata) noexcept {
+    static_cast<async::Completion<bool>*>(userdata)->complete(true);
+    return 0;
+}
+
+} // namespace
+
+Source addTimer(sd_event* event, Microseconds delay, sd_event_time_handler_t callback, void* userdata) {
+    constexpr std::uint64_t kAccuracy = 1000;
+    sd_event_source* source = nullptr;
+    check(sd_event_add_time_relative(event, &source, CLOCK_MONOTONIC, static_cast<std::uint64_t>(delay.count()),
+                                     kAccuracy, callback, userdata),
+          "add a timer");
+    return Source(source);
+}
+
+async::Task<void> sleepFor(sd_event* event, Microseconds delay) {
+    async::Completion<bool> elapsed;
+    Source timer = addTimer(event, delay, completeFalse, &elapsed);
+    co_await elapsed;
+}
+
+async::Task<bool> waitFor(sd_event* event, int fd, std::uint32_t events, Microseconds delay) {
+    async::Completion<bool> ready;
+    sd_event_source* source = nullptr;
+    check(sd_event_add_io(event, &source, fd, events, completeTrue, &ready), "watch a descriptor");
+    Source watch(source);
+    Source timer = addTimer(event, delay, completeFalse, &ready);
+    bool result = co_await ready;
+    co_return result;
+}
+
+} // namespace scopewright::bus
