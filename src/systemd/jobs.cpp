@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "systemd/jobs.h"
+
+#include "base/log.h"
+#include "bus/codec.h"
+
+#include <tuple>
+
+namespace scopewright::systemd {
+
+Jobs::Jobs(bus::Connection& connection)
+    : connection_(connection),
+      match_(connection.matchNow("type='signal',sender='org.freedesktop.systemd1',path='/org/freedesktop/systemd1',"
+                                 "interface='org.freedesktop.systemd1.Manager',member='JobRemoved'",
+                                 onJobRemoved, this)) {}
+
+int Jobs::onJobRemoved(sd_bus_message* message, void* userdata, sd_bus_error*) noexcept {
+    Jobs& self = *static_cast<Jobs*>(userdata);
+    try {
+        const auto [id, job, unit, result] =
+            bus::unpack<std::uint32_t, bus::ObjectPath, std::string, std::string>(bus::Message::share(message));
+        const char* sender = sd_bus_message_get_sender(message);
+        const Job over{job.path, sender ? sender : ""};
+        // A woken task may end its watch or start another, so every step asks the map again.
+        std::vector<Watch*> present;
+        for (auto [at, end] = self.watches_.equal_range(unit); at != end; ++at)
+            present.push_back(at->second);
+        for (Watch* watch : present)
+            for (auto [at, end] = self.watches_.equal_range(unit); at != end; ++at)
+                if (at->second == watch) {
+                    watch->removed(over, result);
+                    break;
+                }
+    } catch (const std::exception& error) {
+        log::warning(std::string("a JobRemoved signal could not be read: ") + error.what());
+    }
+    return 0;
+}
+
+Jobs::Watch::Watch(Jobs& jobs, std::string unit) : jobs_(jobs), unit_(std::move(unit)) {
+    jobs_.watches_.emplace(unit_, this);
+}
+
+Jobs::Watch::~Watch() {
+    for (auto [at, end] = jobs_.watches_.equal_range(unit_); at != end; ++at)
+        if (at->second == this) {
+            jobs_.watches_.erase(at);
+            return;
+        }
+}
+
+void Jobs::Watch::removed(const Job& job, const std::string& result) {
+    // A flood of forged signals must not fill the memory.
+    constexpr std::size_t kMostSeen = 64;
+    if (seen_.size() < kMostSeen || job == awaited_) seen_.emplace_back(job, result);
+    if (waiting_ && job == awaited_) std::exchange(waiting_, nullptr)->complete(true);
+}
+
+async::Task<std::optional<std::string>> Jobs::Watch::result(Job job, bus::Microseconds patience) {
+    awaited_ = std::move(job);
+    for (int turn = 0; turn < 2; ++turn) {
+        for (const auto& [over, result] : seen_)
+            if (over == awaited_) co_return result;
+        if (turn == 1) break;
+        async::Completion<bool> over;
+        waiting_ = &over;
+        bus::Source timer = bus::addTimer(
+            jobs_.connection_.event(), patience,
+            [](sd_event_source*, std::uint64_t, void* userdata) noexcept {
+                static_cast<async::Completion<bool>*>(userdata)->complete(false);
+                return 0;
+            },
+            &over);
+        co_await over;
+        waiting_ = nullptr;
+    }
+    co_return std::nullopt;
+}
+
+} // namespace scopewright::systemd

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// PID 1's Manager object: the calls this daemon makes, as tasks. See org.freedesktop.systemd1(5).
+#pragma once
+
+#include "base/value.h"
+#include "bus/bus.h"
+#include "bus/loop.h"
+#include "systemd/jobs.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace scopewright::systemd {
+
+/// One row of PID 1's ListUnits*.
+struct Unit {
+    std::string name;
+    std::string description;
+    std::string loadState;
+    std::string activeState;
+    std::string jobPath; ///< "/" when the unit has no job.
+
+    bool exists() const { return loadState != "not-found" || activeState != "inactive"; }
+    bool active() const { return activeState == "active" || activeState == "reloading"; }
+    bool ended() const { return activeState == "inactive" || activeState == "failed"; }
+};
+
+class Manager {
+public:
+    /// `patience` bounds each single call and each wait for a job; it may change under this object.
+    Manager(bus::Connection& connection, const bus::Microseconds& patience);
+
+    /// Makes PID 1 send its signals to this connection.
+    async::Task<void> subscribe();
+
+    async::Task<std::string> version();
+
+    /// Starts a transient scope and returns when its job is over. A job that did not end with "done" is UnitFailed; one
+    /// that did not end in time is Timeout and may end later; NoReply means that the call may or may not have arrived;
+    /// with any other error nothing was started. The caller still checks what there is now: a scope can die as it
+    /// starts.
+    async::Task<void> startScope(std::string unit, Properties properties);
+
+    /// Stops a unit and returns when its job is over; a unit that is not there is stopped already.
+    async::Task<void> stopUnit(std::string unit);
+
+    /// Changes properties of a living unit, until it ends.
+    async::Task<void> setUnitProperties(std::string unit, Properties properties);
+
+    /// Forgets a unit's failure, which also frees its name.
+    async::Task<void> resetFailed(std::string unit);
+
+    /// Sends a signal to every process of the unit, those in sub-groups too.
+    async::Task<void> killUnit(std::string unit, int signal);
+
+    /// What PID 1 knows of `unit`: nothing when it is not loaded.
+    async::Task<std::optional<Unit>> inspect(std::string unit);
+
+    /// The scope's cgroup, relative to the root of the hierarchy; empty when it has none.
+    async::Task<std::string> controlGroup(std::string unit);
+
+    async::Task<std::vector<Unit>> listScopes();
+
+private:
+    async::Task<void> awaitJob(Jobs::Watch& watch, std::string unit, Job job, std::string verb);
+    async::Task<bool> jobPending(std::string unit, std::string job);
+    bus::Message request(const char* member) const;
+    async::Task<std::string> unitProperty(std::string unit, std::string interface, std::string property);
+
+    bus::Connection& connection_;
+    const bus::Microseconds& patience_;
+    Jobs jobs_;
+};
+
+} // namespace scopewright::systemd

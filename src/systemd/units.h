@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// PID 1's signals about units, each turned into "look at this unit again". A signal is a hint: anyone on the bus can
+// send one that looks like PID 1's, so nothing is concluded from it.
+#pragma once
+
+#include "bus/bus.h"
+
+#include <string>
+
+namespace scopewright::systemd {
+
+class UnitsObserver {
+public:
+    virtual void recheck(const std::string& unit) = 0;
+    virtual void recheckAll() = 0;
+
+protected:
+    ~UnitsObserver() = default;
+};
+
+class Units {
+public:
+    /// Blocks until the bus has the matches: only for start-up.
+    Units(bus::Connection& connection, UnitsObserver& observer);
+    Units(Units&&) = delete;
+
+private:
+    static int onUnitRemoved(sd_bus_message* message, void* userdata, sd_bus_error*) noexcept;
+    static int onReloading(sd_bus_message* message, void* userdata, sd_bus_error*) noexcept;
+    static int onNewOwner(sd_bus_message* message, void* userdata, sd_bus_error*) noexcept;
+
+    UnitsObserver& observer_;
+    bus::Slot unitRemoved_;
+    bus::Slot reloading_;
+    bus::Slot newOwner_;
+};
+
+} // namespace scopewright::systemd
