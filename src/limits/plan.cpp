@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "limits/plan.h"
+
+#include "limits/properties.h"
+#include "limits/steps.h"
+#include "limits/text.h"
+#include "limits/unified.h"
+
+#include <algorithm>
+#include <set>
+#include <system_error>
+
+namespace scopewright::limits {
+
+namespace {
+
+const std::string kController = "controller.";
+const std::string kUnconfigured = "unconfigured.";
+const std::string kRefused = "refused.";
+const std::string kSince = "since.";
+
+void add(std::vector<Skip>& skipped, Skip one) {
+    if (std::ranges::find(skipped, one) == skipped.end()) skipped.push_back(std::move(one));
+}
+
+/// Why a file stands in the plan, for who does not write files: the systemd that would have had a property.
+std::string causeOfFile(const FileValue& file, unsigned systemdVersion) {
+    for (const PropertyRule& rule : kProperties)
+        if (rule.key == file.key && !rule.property.empty() && !available(rule, systemdVersion))
+            return kSince + std::to_string(rule.since);
+    if (file.file == "memory.swap.max" && !available(kSwapZero, systemdVersion))
+        return kSince + std::to_string(kSwapZero.since);
+    return kUnsupported;
+}
+
+} // namespace
+
+std::string missingController(std::string_view controller) {
+    return kController + std::string(controller);
+}
+
+std::string unconfiguredController(std::string_view controller) {
+    return kUnconfigured + std::string(controller);
+}
+
+std::string refusedByKernel(int error) {
+    return kRefused + std::to_string(error);
+}
+
+bool isControllerMissing(const Skip& skip) {
+    return skip.cause.starts_with(kController);
+}
+
+std::string reason(const Skip& skip) {
+    const std::string& cause = skip.cause;
+    if (cause == kUnsupported) return "this version of scopewright does not apply it";
+    if (cause == kNoSuchFile) return "control groups v2 have no such setting";
+    if (cause == kIdleGroup) return "cpu.idle is set, and an idle group has no weight";
+    if (cause == kNeedsProgram) return "PID 1 has no words for these rules, and no device program can be attached";
+    if (cause == kNotShown) return "a group without processes does not show it";
+    if (cause.starts_with(kController))
+        return "controller '" + cause.substr(kController.size()) + "' is not available in this group";
+    if (cause.starts_with(kUnconfigured))
+        return "controller '" + cause.substr(kUnconfigured.size()) + "' is not among [compat] controllers";
+    if (cause.starts_with(kRefused)) {
+        const std::uint64_t error = parseNumber(cause.substr(kRefused.size())).value_or(0);
+        return "the kernel refused it: " + std::generic_category().message(static_cast<int>(error));
+    }
+    if (cause.starts_with(kSince)) return "it needs systemd " + cause.substr(kSince.size());
+    return cause;
+}
+
+std::string since(const Skip& skip) {
+    return skip.cause.starts_with(kSince) ? skip.cause.substr(kSince.size()) : "";
+}
+
+std::vector<FileValue> inOrder(std::vector<FileValue> files, bool growing) {
+    std::ranges::stable_sort(files, [growing](const FileValue& a, const FileValue& b) {
+        if (a.rank == 0 || b.rank == 0) return a.rank == 0 && b.rank != 0;
+        return growing ? a.rank < b.rank : a.rank > b.rank;
+    });
+    return files;
+}
+
+std::vector<DeviceNumber> blockDevices(const Resources& resources) {
+    std::set<DeviceNumber> devices;
+    for (const RateField& rates : kRates)
+        if (const std::optional<Rates>& list = resources.*rates.member)
+            for (const auto& [device, rate] : *list)
+                devices.insert(device);
+    if (resources.weightDevice)
+        for (const auto& [device, weight] : *resources.weightDevice)
+            devices.insert(device);
+    if (resources.unified)
+        for (const char* file : {"io.bfq.weight", "io.latency", "io.max", "io.weight"})
+            if (const auto value = resources.unified->find(file); value != resources.unified->end())
+                for (DeviceNumber device : devicesIn(file, value->second))
+                    devices.insert(device);
+    return {devices.begin(), devices.end()};
+}
+
+ScopePlan planScope(const Resources& resources, const Context& context) {
+    ScopePlan plan;
+    for (Step& step : planSteps(resources, context)) {
+        switch (step.kind) {
+            case Step::Kind::Property: plan.properties.push_back(std::move(step.property)); break;
+            case Step::Kind::LeafFile: plan.files.push_back(std::move(step.file)); break;
+            case Step::Kind::ScopeFile: plan.scopeFiles.push_back(std::move(step.file)); break;
+            case Step::Kind::Program: plan.program = std::move(step.rules); break;
+            case Step::Kind::Skipped: add(plan.skipped, Skip{step.key, step.cause}); break;
+            case Step::Kind::Overridden: break;
+        }
+    }
+    return plan;
+}
+
+ScopePlan planScope(const Resources& resources, unsigned systemdVersion) {
+    Context context;
+    context.systemdVersion = systemdVersion;
+    ScopePlan plan = planScope(resources, context);
+    for (const FileValue& file : plan.files)
+        add(plan.skipped, Skip{file.key, causeOfFile(file, systemdVersion)});
+    for (const FileValue& file : plan.scopeFiles)
+        add(plan.skipped, Skip{file.key, causeOfFile(file, systemdVersion)});
+    plan.files.clear();
+    plan.scopeFiles.clear();
+    return plan;
+}
+
+} // namespace scopewright::limits

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// From resources to what is set where: unit properties on the scope, files in a group of ours. Pure.
+#pragma once
+
+#include "base/value.h"
+#include "limits/devices.h"
+#include "limits/limits.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace scopewright::limits {
+
+/// One attribute file of a group: written as it stands, with one write(2).
+struct FileValue {
+    std::string controller;
+    std::string key; ///< the resource that asked for it
+    std::string file;
+    std::string value;
+
+    bool ifPresent = false; ///< that the group has no such file is no failure
+    std::string ifAbsent;   ///< only to be written where the group has not this file either
+    int rank = 1;           ///< see inOrder()
+
+    bool operator==(const FileValue&) const = default;
+};
+
+/// As the kernel lets them be written: swap before memory and quota before burst when limits grow, the other way round
+/// when they shrink; what is of rank 0 (a group that ceases to be idle) before all else.
+std::vector<FileValue> inOrder(std::vector<FileValue> files, bool growing);
+
+/// A resource that is not in force, and why, in a form short enough for a record.
+struct Skip {
+    std::string key;
+    std::string cause; ///< one of those below, or "controller.<name>", "unconfigured.<name>", "refused.<errno>",
+                       ///< "since.<version>"
+
+    bool operator==(const Skip&) const = default;
+};
+
+inline constexpr const char* kUnsupported = "unsupported";
+inline constexpr const char* kNoSuchFile = "v1";        ///< control groups v2 know no such thing
+inline constexpr const char* kIdleGroup = "idle";       ///< cpu.idle makes it meaningless
+inline constexpr const char* kNeedsProgram = "program"; ///< a device program, which cannot be attached
+inline constexpr const char* kNotShown = "compat";      ///< not in a group that is only looked at
+std::string missingController(std::string_view controller);
+std::string unconfiguredController(std::string_view controller);
+std::string refusedByKernel(int error);
+bool isControllerMissing(const Skip& skip);
+
+/// A sentence for people; the systemd version from which on the resource would be in force, or empty.
+std::string reason(const Skip& skip);
+std::string since(const Skip& skip);
+
+/// What the plan is made for.
+struct Context {
+    unsigned systemdVersion = 0;
+    std::vector<std::string> controllers = {"cpu", "cpuset", "hugetlb", "io", "memory", "misc", "pids", "rdma"};
+    bool starting = true;                    ///< the unit is new: start-only properties go, resets need not
+    bool devicePrograms = false;             ///< somebody will attach ScopePlan::program
+    std::vector<DeviceNumber> absentDevices; ///< of blockDevices(), those that /dev/block has not
+};
+
+/// The block devices that the resources speak of. PID 1 takes any path and passes over one that leads nowhere, so the
+/// caller looks first.
+std::vector<DeviceNumber> blockDevices(const Resources& resources);
+
+/// The properties come first, then the files. One exception: the kernel refuses a quota below the burst, and PID 1 only
+/// logs that; so before the quota of a running scope changes, its cpu.max.burst is to be 0.
+struct ScopePlan {
+    Properties properties; ///< in this order: some reset what a later one sets
+    std::vector<Skip> skipped;
+    std::vector<FileValue> files;                   ///< for the payload group, after the properties
+    std::vector<FileValue> scopeFiles;              ///< for the scope itself: what PID 1 never writes or does not clear
+    std::optional<std::vector<DeviceRule>> program; ///< what a device program in the payload group has to enforce
+};
+
+/// The scope's unit properties. PID 1 writes the scope's files from its own model, again at each daemon-reload, so what
+/// it models must be said to it; the rest are files.
+ScopePlan planScope(const Resources& resources, const Context& context);
+
+/// The same for who writes no files yet: what would be one is skipped.
+ScopePlan planScope(const Resources& resources, unsigned systemdVersion);
+
+struct GroupPlan {
+    std::vector<FileValue> files;
+    std::vector<Skip> skipped;
+    std::optional<std::vector<DeviceRule>> program;
+};
+
+/// A group of processes below the scope, in which PID 1 has no part: all of it as files.
+GroupPlan planGroup(const Resources& resources, const Context& context);
+
+enum class WeightFormula { Linear, Quadratic }; ///< how cAdvisor gets the shares back; how runtimes set them
+enum class ReservationFile { Both, Min, Low };  ///< what cAdvisor reads; what a reservation means
+struct CompatStyle {
+    WeightFormula weight = WeightFormula::Linear;
+    ReservationFile reservation = ReservationFile::Both;
+};
+
+/// A process-less group, with the numbers from which cAdvisor computes those of the container. Which controllers it has
+/// is for the caller to see.
+GroupPlan planCompat(const Resources& resources, const CompatStyle& style);
+
+/// Its files alone, in the common style.
+std::vector<FileValue> planCompat(const Resources& resources);
+
+} // namespace scopewright::limits
