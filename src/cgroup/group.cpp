@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "cgroup/group.h"
+
+#include "base/error.h"
+#include "cgroup/path.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <memory>
+#include <sstream>
+
+namespace scopewright::cgroup {
+
+namespace {
+
+constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
+
+/// ENODEV is what a held descriptor of a removed group answers with.
+bool isAbsence(int error) {
+    return error == ENOENT || error == ENODEV;
+}
+
+/// One component, already free of slashes. openat2 is in Linux since 5.6; a sandbox may answer EPERM for it.
+UniqueFd openDirectory(int parent, const char* name) {
+    open_how how{};
+    how.flags = kDirectoryFlags;
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+    const long fd = ::syscall(SYS_openat2, parent, name, &how, sizeof how);
+    if (fd >= 0) return UniqueFd(static_cast<int>(fd));
+    if (errno == ENOSYS || errno == EPERM) return UniqueFd(::openat(parent, name, kDirectoryFlags));
+    return UniqueFd();
+}
+
+UniqueFd openAttribute(int dir, const char* attribute, int flags) {
+    return UniqueFd(::openat(dir, attribute, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+}
+
+std::vector<std::string> words(const std::string& text) {
+    std::istringstream stream(text);
+    std::vector<std::string> result;
+    for (std::string word; stream >> word;)
+        result.push_back(word);
+    return result;
+}
+
+struct DirectoryRelease {
+    void operator()(DIR* dir) const noexcept { ::closedir(dir); }
+};
+
+/// Calls `visit(name)` for each subdirectory until it answers false.
+template <class Visit>
+void eachSubdirectory(int dir, Visit visit) {
+    const int own = ::openat(dir, ".", kDirectoryFlags);
+    if (own < 0 && isAbsence(errno)) return;
+    if (own < 0) throw errnoError("list a group");
+    std::unique_ptr<DIR, DirectoryRelease> stream(::fdopendir(own));
+    if (!stream) {
+        ::close(own);
+        throw errnoError("list a group", ENOMEM);
+    }
+    while (const dirent* entry = ::readdir(stream.get())) {
+        const std::string_view name = entry->d_name;
+        if (entry->d_type == DT_DIR && name != "." && name != ".." && !visit(name)) return;
+    }
+}
+
+std::optional<std::string> firstSubdirectory(int dir) {
+    std::optional<std::string> first;
+    eachSubdirectory(dir, [&](std::string_view name) {
+        first = name;
+        return false;
+    });
+    return first;
+}
+
+bool removeDirectory(int parent, const std::string& name) {
+    return ::unlinkat(parent, name.c_str(), AT_REMOVEDIR) == 0 || isAbsence(errno);
+}
+
+/// The decimal after `key ` in a flat-keyed file such as cgroup.events.
+bool flagIn(const std::string& text, std::string_view key) {
+    std::istringstream lines(text);
+    std::string name;
+    int value = 0;
+    while (lines >> name >> value)
+        if (name == key) return value != 0;
+    return false;
+}
+
+} // namespace
+
+Group Group::openRoot(const std::string& mountPoint) {
+    UniqueFd dir(::open(mountPoint.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    struct statfs fs {};
+    if (!dir || ::fstatfs(dir.value(), &fs) < 0) throw errnoError("open cgroup root " + quoted(mountPoint));
+    if (static_cast<unsigned long>(fs.f_type) != CGROUP2_SUPER_MAGIC)
+        throw Error(ErrorCode::NotSupported, quoted(mountPoint) + " is not a cgroup v2 hierarchy");
+    return Group(std::move(dir));
+}
+
+std::optional<Group> Group::open(std::string_view controlGroup) const {
+    UniqueFd dir;
+    for (const std::string& name : components(controlGroup)) {
+        dir = openDirectory(dir ? dir.value() : fd(), name.c_str());
+        if (!dir && isAbsence(errno)) return std::nullopt;
+        if (!dir) throw errnoError("open control group " + quoted(controlGroup));
+    }
+    return Group(std::move(dir));
+}
+
+std::optional<Group> Group::child(const std::string& name) const {
+    return open("/" + name);
+}
+
+Group Group::duplicate() const {
+    UniqueFd dir(::openat(fd(), ".", kDirectoryFlags));
+    if (!dir) throw errnoError("open a group again");
+    return Group(std::move(dir));
+}
+
+bool Group::makeChild(const std::string& name) const {
+    if (::mkdirat(fd(), name.c_str(), 0755) == 0) return true;
+    if (errno == EEXIST) return false;
+    throw errnoError("make group " + quoted(name));
+}
+
+void Group::removeChild(const std::string& name) const {
+    if (removeDirectory(fd(), name)) return;
+    // A payload may have nested thousands of groups: one descriptor at a time, down to a leaf and up again. Nobody can
+    // rename a cgroup, so ".." leads back the way we came.
+    std::vector<std::string> trail;
+    // PID 1 may be removing the same tree.
+    UniqueFd current = openDirectory(fd(), name.c_str());
+    if (!current && isAbsence(errno)) return;
+    if (!current) throw errnoError("open group " + quoted(name));
+    for (;;) {
+        if (std::optional<std::string> below = firstSubdirectory(current.value())) {
+            if (removeDirectory(current.value(), *below)) continue;
+            UniqueFd next = openDirectory(current.value(), below->c_str());
+            if (!next && isAbsence(errno)) continue;
+            if (!next) throw errnoError("open group " + quoted(*below));
+            current = std::move(next);
+            trail.push_back(*below);
+            continue;
+        }
+        if (trail.empty()) break;
+        UniqueFd parent(::openat(current.value(), "..", kDirectoryFlags));
+        if (!parent || !removeDirectory(parent.value(), trail.back()))
+            throw errnoError("remove group " + quoted(trail.back()) + " below " + quoted(name));
+        current = std::move(parent);
+        trail.pop_back();
+    }
+    if (!removeDirectory(fd(), name)) throw errnoError("remove group " + quoted(name));
+}
+
+std::vector<std::string> Group::children() const {
+    std::vector<std::string> names;
+    eachSubdirectory(fd(), [&](std::string_view name) {
+        names.emplace_back(name);
+        return true;
+    });
+    return names;
+}
+
+std::optional<std::string> Group::read(const char* attribute) const {
+    UniqueFd file = openAttribute(fd(), attribute, O_RDONLY);
+    if (!file && isAbsence(errno)) return std::nullopt;
+    if (!file) throw errnoError("open " + quoted(attribute));
+    std::string text;
+    std::array<char, 4096> buffer;
+    for (;;) {
+        const ssize_t got = ::read(file.value(), buffer.data(), buffer.size());
+        if (got == 0) return text;
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0 && isAbsence(errno)) return std::nullopt;
+        if (got < 0) throw errnoError("read " + quoted(attribute));
+        text.append(buffer.data(), static_cast<std::size_t>(got));
+    }
+}
+
+int Group::tryWrite(const char* attribute, std::string_view text) const noexcept {
+    UniqueFd file = openAttribute(fd(), attribute, O_WRONLY);
+    if (!file) return errno;
+    ssize_t written;
+    do
+        written = ::write(file.value(), text.data(), text.size());
+    while (written < 0 && errno == EINTR);
+    if (written < 0) return errno;
+    return written == static_cast<ssize_t>(text.size()) ? 0 : EIO;
+}
+
+bool Group::write(const char* attribute, std::string_view text) const {
+    const int error = tryWrite(attribute, text);
+    if (isAbsence(error)) return false;
+    if (error != 0) throw errnoError("write " + quoted(text) + " to " + quoted(attribute), error);
+    return true;
+}
+
+std::vector<pid_t> Group::processes() const {
+    std::vector<pid_t> pids;
+    for (const std::string& word : words(read("cgroup.procs").value_or(""))) {
+        pid_t pid = 0;
+        std::from_chars(word.data(), word.data() + word.size(), pid);
+        pids.push_back(pid);
+    }
+    return pids;
+}
+
+void Group::addProcess(pid_t pid) const {
+    if (!write("cgroup.procs", std::to_string(pid)))
+        throw Error(ErrorCode::Io, "the group for process " + std::to_string(pid) + " is gone");
+}
+
+std::optional<bool> Group::populated() const {
+    const std::optional<std::string> events = read("cgroup.events");
+    if (!events) return std::nullopt;
+    return flagIn(*events, "populated");
+}
+
+UniqueFd Group::events() const {
+    UniqueFd file = openAttribute(fd(), "cgroup.events", O_RDONLY);
+    // Only a change after a first read is reported.
+    char byte = 0;
+    if (file && ::pread(file.value(), &byte, 1, 0) < 0) return UniqueFd();
+    return file;
+}
+
+std::vector<std::string> Group::controllers() const {
+    return words(read("cgroup.controllers").value_or(""));
+}
+
+std::vector<std::string> Group::enable(const std::vector<std::string>& wanted) const {
+    std::string all;
+    for (const std::string& controller : wanted)
+        all += (all.empty() ? "+" : " +") + controller;
+    if (wanted.empty() || tryWrite("cgroup.subtree_control", all) == 0) return {};
+    // One controller that is not to be had makes the kernel refuse the whole line.
+    std::vector<std::string> refused;
+    for (const std::string& controller : wanted)
+        if (tryWrite("cgroup.subtree_control", "+" + controller) != 0) refused.push_back(controller);
+    return refused;
+}
+
+bool Group::kill() const {
+    return write("cgroup.kill", "1");
+}
+
+void Group::handOver(uid_t uid, gid_t gid) const {
+    if (::fchown(fd(), uid, gid) < 0) throw errnoError("hand over a group");
+    for (const char* file : {"cgroup.procs", "cgroup.threads", "cgroup.subtree_control"})
+        if (::fchownat(fd(), file, uid, gid, AT_SYMLINK_NOFOLLOW) < 0) throw errnoError("hand over " + quoted(file));
+}
+
+UniqueFd Group::boundaryFile() const {
+    return openAttribute(fd(), "cgroup.max.depth", O_RDONLY);
+}
+
+} // namespace scopewright::cgroup
