@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// One table holds all options. A new one is a member of Config, a row here, a line in conf/ and one in the man page.
+#include "config/config.h"
+
+#include "base/error.h"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <set>
+#include <utility>
+#include <variant>
+
+namespace scopewright::config {
+
+namespace {
+
+using std::chrono::microseconds;
+
+// ---- grammars
+
+constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+constexpr std::string_view kUnitNameCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\";
+constexpr std::string_view kTemplateCharacters = "abcdefghijklmnopqrstuvwxyz0123456789_.:-";
+constexpr std::string_view kSliceSuffix = ".slice";
+constexpr std::string_view kPatternSuffix = "*.slice";
+
+struct TimeUnit {
+    double length;                         ///< in microseconds
+    std::array<std::string_view, 4> names; ///< formatTime() writes the first one
+};
+
+// clang-format off
+constexpr std::array kTimeUnits{
+    TimeUnit{604'800e6, {"w",   "week", "weeks"}},
+    TimeUnit{ 86'400e6, {"d",   "day", "days"}},
+    TimeUnit{  3'600e6, {"h",   "hr", "hour", "hours"}},
+    TimeUnit{     60e6, {"min", "m", "minute", "minutes"}},
+    TimeUnit{      1e6, {"s",   "sec", "second", "seconds"}},
+    TimeUnit{      1e3, {"ms",  "msec"}},
+    TimeUnit{      1e0, {"us",  "usec"}},
+};
+// clang-format on
+constexpr double kLongestTime = 1e9 * 1e6;
+
+std::string_view trimmed(std::string_view text) {
+    constexpr std::string_view kSpaces = " \t";
+    const std::size_t first = text.find_first_not_of(kSpaces);
+    if (first == std::string_view::npos) return {};
+    return text.substr(first, text.find_last_not_of(kSpaces) - first + 1);
+}
+
+std::optional<double> unitLength(std::string_view name) {
+    for (const TimeUnit& unit : kTimeUnits)
+        if (!name.empty() && std::ranges::find(unit.names, name) != unit.names.end()) return unit.length;
+    return std::nullopt;
+}
+
+bool isSlicePattern(std::string_view text) {
+    if (!text.ends_with(kPatternSuffix)) return isSliceName(text);
+    return isSliceName(std::string(text.substr(0, text.size() - kPatternSuffix.size())) + "x.slice");
+}
+
+/// A dot before the first placeholder could make one of the kernel's own names (cgroup.procs, cpu.max).
+bool isNameTemplate(std::string_view text) {
+    constexpr std::size_t kLongest = 128;
+    constexpr std::string_view kName = "{name}";
+    constexpr std::string_view kId = "{id}";
+    std::string rest(text);
+    const std::size_t name = rest.find(kName);
+    if (name == std::string::npos || rest.size() > kLongest) return false;
+    rest.replace(name, kName.size(), "x");
+    const std::size_t id = rest.find(kId);
+    if (id != std::string::npos) rest.replace(id, kId.size(), "x");
+    return rest.find('.') >= std::min(name, id) && rest.find_first_not_of(kTemplateCharacters) == std::string::npos;
+}
+
+bool isController(std::string_view text) {
+    return text == "cpu" || text == "memory" || text == "pids";
+}
+
+// ---- the options
+
+// clang-format off
+template <typename T> struct Checked { T Config::*member; bool (*accepts)(std::string_view); std::string_view grammar; };
+template <typename T> struct Ranged { T Config::*member; T lowest; T highest; };
+template <typename T> struct Plain { T Config::*member; };
+// clang-format on
+
+using Word = Checked<std::string>;
+using List = Checked<std::vector<std::string>>;
+using Time = Ranged<microseconds>;
+using Count = Ranged<std::uint32_t>;
+using Flag = Plain<bool>;
+using Threshold = Plain<log::Level>;
+
+struct Option {
+    std::string_view table;
+    std::string_view key;
+    std::variant<Word, List, Time, Count, Flag, Threshold> field;
+    std::string_view doc;
+};
+
+constexpr microseconds kShortest = std::chrono::milliseconds(1);
+constexpr microseconds kLongestWait = std::chrono::hours(1);
+
+// clang-format off
+constexpr std::array<std::pair<std::string_view, log::Level>, 4> kLevels{{
+    {"error", log::Level::Error}, {"warning", log::Level::Warning}, {"info", log::Level::Info}, {"debug", log::Level::Debug},
+}};
+
+constexpr std::array kOptions{
+    Option{"sandbox", "default-slice", Word{&Config::defaultSlice, isSliceName, "the name of a slice"},
+           "where sandboxes go whose caller names no slice"},
+    Option{"sandbox", "allowed-slices", List{&Config::allowedSlices, isSlicePattern, "names of slices or patterns such as \"a-*.slice\""},
+           "into which slices callers may put sandboxes; default-slice is always allowed"},
+    Option{"sandbox", "job-timeout", Time{&Config::jobTimeout, kShortest, kLongestWait},
+           "how long PID 1 may take for one job"},
+    Option{"sandbox", "stop-timeout", Time{&Config::stopTimeout, kShortest, kLongestWait},
+           "how long processes may take to leave before they are killed, unless the caller says"},
+    Option{"sandbox", "max-depth", Count{&Config::maxDepth, 1, 32},
+           "cgroup.max.depth of what is handed over"},
+    Option{"sandbox", "max-descendants", Count{&Config::maxDescendants, 1, 65536},
+           "cgroup.max.descendants of what is handed over"},
+
+    Option{"compat", "name-template", Word{&Config::nameTemplate, isNameTemplate, "[a-z0-9_.:-], {name} once, {id} at most once, no dot before them"},
+           "the directory of a compat group; {name}: as the caller says, {id}: the sandbox"},
+    Option{"compat", "controllers", List{&Config::controllers, isController, "names out of \"cpu\", \"memory\", \"pids\""},
+           "whose values a compat group shows"},
+
+    Option{"daemon", "idle-timeout", Time{&Config::idleTimeout, kShortest, kInfinity},
+           "how long to stay without work"},
+    Option{"daemon", "stay-while-sandboxes-exist", Flag{&Config::stayWithSandboxes},
+           "whether to stay as long as there is a sandbox"},
+    Option{"daemon", "log-level", Threshold{&Config::logLevel},
+           "error, warning, info or debug"},
+
+    Option{"limits", "sandboxes-per-user", Count{&Config::sandboxesPerUser, 1, 65536},
+           "how many sandboxes one user may have"},
+    Option{"limits", "groups-per-sandbox", Count{&Config::groupsPerSandbox, 1, 65536},
+           "how many groups one sandbox may have"},
+    Option{"limits", "processes-per-call", Count{&Config::processesPerCall, 1, 65536},
+           "how many processes one call may name"},
+};
+// clang-format on
+
+// ---- from files
+
+class Loader {
+public:
+    explicit Loader(std::vector<Diagnostic> diagnostics) { loaded_.diagnostics = std::move(diagnostics); }
+
+    Loaded read(const std::vector<std::string>& paths) {
+        for (const std::string& path : paths)
+            readFile(path);
+        return std::move(loaded_);
+    }
+
+private:
+    void readFile(const std::string& path) {
+        const std::size_t first = loaded_.diagnostics.size();
+        path_ = path;
+        try {
+            readDocument(toml::parse(readTrusted(path)));
+            loaded_.files.push_back(path);
+        } catch (const toml::parse_error& error) {
+            report(error.source().begin, std::string(error.description()), Severity::Error);
+        } catch (const Error& error) {
+            report({}, error.what(), Severity::Error);
+        }
+        // toml++ hands out keys by name; people read files from the top.
+        std::ranges::stable_sort(loaded_.diagnostics.begin() + static_cast<std::ptrdiff_t>(first),
+                                 loaded_.diagnostics.end(), {},
+                                 [](const Diagnostic& one) { return std::pair(one.line, one.column); });
+    }
+
+    void report(const toml::source_position& where, std::string message, Severity severity) {
+        loaded_.diagnostics.push_back({path_, where.line, where.column, std::move(message), severity});
+    }
+
+    void refuse(const toml::node& value, const std::string& what) {
+        report(value.source().begin, quoted(option_->key) + " must be " + what, Severity::Error);
+    }
+
+    void readDocument(const toml::table& document) {
+        for (const auto& [key, value] : document) {
+            const std::string_view name = key.str();
+            const bool known = std::ranges::find(kOptions, name, &Option::table) != kOptions.end();
+            if (known && value.is_table())
+                readTable(name, *value.as_table());
+            else if (known)
+                report(value.source().begin, quoted(name) + " must be a table", Severity::Error);
+            else
+                report(key.source().begin,
+                       (value.is_table() ? "unknown table " : "key outside of a table: ") + quoted(name),
+                       Severity::Warning);
+        }
+    }
+
+    void readTable(std::string_view table, const toml::table& content) {
+        for (const auto& [key, value] : content) {
+            const std::string_view name = key.str();
+            option_ = std::ranges::find_if(
+                kOptions, [&](const Option& option) { return option.table == table && option.key == name; });
+            if (option_ == kOptions.end())
+                report(key.source().begin, "unknown key " + quoted(name) + " in [" + std::string(table) + "]",
+                       Severity::Warning);
+            else
+                std::visit([&, &node = value](const auto& field) { assign(field, node); }, option_->field);
+        }
+    }
+
+    void assign(const Word& field, const toml::node& value) {
+        const std::optional<std::string> text = value.value_exact<std::string>();
+        if (!text || !field.accepts(*text)) return refuse(value, std::string(field.grammar));
+        loaded_.config.*field.member = *text;
+    }
+
+    /// The built-in list stands for "nobody said anything": the first file that names the key starts a new list.
+    void assign(const List& field, const toml::node& value) {
+        const toml::array* elements = value.as_array();
+        if (!elements) return refuse(value, "a list of " + std::string(field.grammar));
+        std::vector<std::string> list;
+        if (named_.contains(option_) && !elements->empty()) list = loaded_.config.*field.member;
+        for (const toml::node& element : *elements) {
+            const std::optional<std::string> text = element.value_exact<std::string>();
+            if (!text || !field.accepts(*text)) return refuse(element, "a list of " + std::string(field.grammar));
+            if (std::ranges::find(list, *text) == list.end()) list.push_back(*text);
+        }
+        named_.insert(option_);
+        loaded_.config.*field.member = std::move(list);
+    }
+
+    void assign(const Time& field, const toml::node& value) {
+        const std::optional<microseconds> time = readTime(value);
+        if (time && *time >= field.lowest && *time <= field.highest)
+            loaded_.config.*field.member = *time;
+        else
+            refuse(value, "a time such as \"1min 30s\", or seconds, from " + formatTime(field.lowest) + " to " +
+                              formatTime(field.highest));
+    }
+
+    void assign(const Count& field, const toml::node& value) {
+        const std::optional<std::int64_t> number = value.value_exact<std::int64_t>();
+        if (number && *number >= field.lowest && *number <= field.highest)
+            loaded_.config.*field.member = static_cast<std::uint32_t>(*number);
+        else
+            refuse(value, "an integer from " + std::to_string(field.lowest) + " to " + std::to_string(field.highest));
+    }
+
+    void assign(const Flag& field, const toml::node& value) {
+        const std::optional<bool> flag = value.value_exact<bool>();
+        if (!flag) return refuse(value, "true or false");
+        loaded_.config.*field.member = *flag;
+    }
+
+    void assign(const Threshold& field, const toml::node& value) {
+        const std::optional<std::string> name = value.value_exact<std::string>();
+        const auto* row = std::ranges::find_if(kLevels, [&](const auto& level) { return level.first == name; });
+        if (row == kLevels.end()) return refuse(value, "\"error\", \"warning\", \"info\" or \"debug\"");
+        loaded_.config.*field.member = row->second;
+    }
+
+    static std::optional<microseconds> readTime(const toml::node& value) {
+        if (const std::optional<std::string> text = value.value_exact<std::string>()) return parseTime(*text);
+        if (const std::optional<std::int64_t> seconds = value.value_exact<std::int64_t>())
+            return parseTime(std::to_string(*seconds));
+        const std::optional<double> seconds = value.value_exact<double>();
+        if (!seconds || !(*seconds >= 0)) return std::nullopt;
+        if (std::isinf(*seconds)) return kInfinity;
+        if (*seconds * 1e6 > kLongestTime) return std::nullopt;
+        return microseconds(std::llround(*seconds * 1e6));
+    }
+
+    Loaded loaded_;
+    std::string path_;
+    std::set<const Option*> named_; ///< lists that some file has set
+    const Option* option_ = nullptr;
+};
+
+// ---- to text
+
+std::string inQuotes(std::string_view text) {
+    std::string out = "\"";
+    for (char c : text)
+        out += c == '\\' ? std::string("\\\\") : std::string(1, c);
+    return out + '"';
+}
+
+/// The value of an option as TOML.
+struct Print {
+    const Config& config;
+
+    std::string operator()(const Word& field) const { return inQuotes(config.*field.member); }
+    std::string operator()(const Time& field) const { return inQuotes(formatTime(config.*field.member)); }
+    std::string operator()(const Count& field) const { return std::to_string(config.*field.member); }
+    std::string operator()(const Flag& field) const { return config.*field.member ? "true" : "false"; }
+    std::string operator()(const Threshold& field) const {
+        const auto sameLevel = [&](const auto& level) { return level.second == config.*field.member; };
+        return inQuotes(std::ranges::find_if(kLevels, sameLevel)->first);
+    }
+    std::string operator()(const List& field) const {
+        std::string out;
+        for (const std::string& element : config.*field.member)
+            out += (out.empty() ? "" : ", ") + inQuotes(element);
+        return "[" + out + "]";
+    }
+};
+
+} // namespace
+
+Loaded load(const SearchDirs& dirs) {
+    std::vector<Diagnostic> diagnostics;
+    const std::vector<std::string> paths = listFiles(dirs, diagnostics);
+    return Loader(std::move(diagnostics)).read(paths);
+}
+
+Loaded loadFiles(const std::vector<std::string>& paths) {
+    return Loader({}).read(paths);
+}
+
+std::string toToml(const Config& config) {
+    std::string out;
+    std::string_view table;
+    for (const Option& option : kOptions) {
+        if (option.table != table) out += (out.empty() ? "[" : "\n[") + std::string(option.table) + "]\n";
+        table = option.table;
+        out += "# " + std::string(option.doc) + "\n" + std::string(option.key) + " = ";
+        out += std::visit(Print{config}, option.field) + "\n";
+    }
+    return out;
+}
+
+bool isSliceName(std::string_view text) {
+    constexpr std::size_t kLongest = 255;
+    if (!text.ends_with(kSliceSuffix) || text.size() > kLongest) return false;
+    const std::string_view stem = text.substr(0, text.size() - kSliceSuffix.size());
+    return !stem.empty() && !stem.starts_with('-') && !stem.ends_with('-') &&
+           stem.find("--") == std::string_view::npos &&
+           stem.find_first_not_of(kUnitNameCharacters) == std::string_view::npos;
+}
+
+bool allowsSlice(const Config& config, std::string_view slice) {
+    if (!isSliceName(slice)) return false;
+    return slice == config.defaultSlice || std::ranges::any_of(config.allowedSlices, [slice](std::string_view allowed) {
+               return allowed.ends_with(kPatternSuffix)
+                          ? slice.starts_with(allowed.substr(0, allowed.size() - kPatternSuffix.size()))
+                          : slice == allowed;
+           });
+}
+
+std::optional<microseconds> parseTime(std::string_view text) {
+    std::string_view rest = trimmed(text);
+    if (rest == "infinity") return kInfinity;
+    if (rest.empty()) return std::nullopt;
+    const bool bare = rest.find_first_of(kLetters) == std::string_view::npos;
+
+    double total = 0;
+    while (!rest.empty()) {
+        double number = 0;
+        const char* end = rest.data() + rest.size();
+        const std::from_chars_result result = std::from_chars(rest.data(), end, number, std::chars_format::fixed);
+        const bool isNumber = rest.front() >= '0' && rest.front() <= '9' && result.ec == std::errc();
+        if (!isNumber || result.ptr[-1] == '.') return std::nullopt;
+        rest = trimmed(rest.substr(static_cast<std::size_t>(result.ptr - rest.data())));
+
+        const std::string_view name = bare && rest.empty() ? "s" : rest.substr(0, rest.find_first_not_of(kLetters));
+        const std::optional<double> unit = unitLength(name);
+        if (!unit) return std::nullopt;
+        if (!bare) rest = trimmed(rest.substr(name.size()));
+        total += number * *unit;
+        if (total > kLongestTime) return std::nullopt;
+    }
+    return microseconds(std::llround(total));
+}
+
+std::string formatTime(microseconds time) {
+    if (time == kInfinity) return "infinity";
+    std::string out;
+    std::int64_t left = time.count();
+    for (const TimeUnit& unit : kTimeUnits) {
+        const std::int64_t length = std::llround(unit.length);
+        if (left < length) continue;
+        out += (out.empty() ? "" : " ") + std::to_string(left / length) + std::string(unit.names[0]);
+        left %= length;
+    }
+    return out.empty() ? "0s" : out;
+}
+
+} // namespace scopewright::config

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The options, their defaults, and how files become a Config. Options are documented in scopewright.toml(5).
+#pragma once
+
+#include "base/log.h"
+#include "config/dropins.h"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace scopewright::config {
+
+inline constexpr std::chrono::microseconds kInfinity = std::chrono::microseconds::max();
+
+struct Config {
+    // [sandbox]
+    std::string defaultSlice = "scopewright.slice";
+    std::vector<std::string> allowedSlices = {"scopewright.slice", "machine.slice", "kubepods.slice",
+                                              "kubepods-*.slice"};
+    std::chrono::microseconds jobTimeout = std::chrono::seconds(60);
+    std::chrono::microseconds stopTimeout = std::chrono::seconds(10);
+    std::uint32_t maxDepth = 8;
+    std::uint32_t maxDescendants = 1024;
+
+    // [compat]
+    std::string nameTemplate = "{name}";
+    std::vector<std::string> controllers = {"cpu", "memory", "pids"};
+
+    // [daemon]
+    std::chrono::microseconds idleTimeout = std::chrono::seconds(30);
+    bool stayWithSandboxes = false;
+    log::Level logLevel = log::Level::Info;
+
+    // [limits]
+    std::uint32_t sandboxesPerUser = 256;
+    std::uint32_t groupsPerSandbox = 64;
+    std::uint32_t processesPerCall = 1024;
+
+    bool operator==(const Config&) const = default;
+};
+
+struct Loaded {
+    Config config;
+    std::vector<std::string> files; ///< those that were applied, in this order
+    std::vector<Diagnostic> diagnostics;
+};
+
+/// Never throws for what a file says: what is wrong becomes a diagnostic and keeps its former value.
+Loaded load(const SearchDirs& dirs);
+Loaded loadFiles(const std::vector<std::string>& paths);
+
+/// Every option with its value, as a file that load() would accept.
+std::string toToml(const Config& config);
+
+/// May a sandbox go into `slice`? The default slice always may be used.
+bool allowsSlice(const Config& config, std::string_view slice);
+
+/// The name of a slice below the root slice, by PID 1's rules (no template, no empty component).
+bool isSliceName(std::string_view text);
+
+/// systemd.time(7) spans: "1min 30s", "500ms", "2.5h", "infinity"; a number alone means seconds.
+std::optional<std::chrono::microseconds> parseTime(std::string_view text);
+std::string formatTime(std::chrono::microseconds time);
+
+} // namespace scopewright::config
