@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "state/text.h"
+
+#include <cstdint>
+#include <cstdio>
+
+namespace scopewright::state {
+
+namespace {
+
+/// CRC-32 (IEEE 802.3), bit by bit: lines are short.
+std::uint32_t crc32(std::string_view text) {
+    std::uint32_t crc = 0xffffffff;
+    for (char c : text) {
+        crc ^= static_cast<unsigned char>(c);
+        for (int bit = 0; bit < 8; ++bit)
+            crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0xedb88320U : 0U);
+    }
+    return ~crc;
+}
+
+constexpr std::string_view kSeal = " crc=";
+constexpr std::size_t kSealSize = kSeal.size() + 8;
+
+} // namespace
+
+std::string digest(std::string_view text) {
+    std::uint64_t hash = 0xcbf29ce484222325;
+    for (char c : text)
+        hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    char hex[17];
+    std::snprintf(hex, sizeof hex, "%016llx", static_cast<unsigned long long>(hash));
+    return hex;
+}
+
+std::string seal(const std::string& fields) {
+    char hex[9];
+    std::snprintf(hex, sizeof hex, "%08x", crc32(fields));
+    return fields + std::string(kSeal) + hex;
+}
+
+std::optional<std::map<std::string, std::string, std::less<>>> unseal(std::string_view line) {
+    if (line.size() < kSealSize) return std::nullopt;
+    std::string_view fields = line.substr(0, line.size() - kSealSize);
+    if (seal(std::string(fields)) != line) return std::nullopt;
+    std::map<std::string, std::string, std::less<>> words;
+    while (!fields.empty()) {
+        const std::size_t space = fields.find(' ');
+        const std::string_view word = fields.substr(0, space);
+        const std::size_t equals = word.find('=');
+        if (equals == std::string_view::npos) return std::nullopt;
+        words.emplace(word.substr(0, equals), word.substr(equals + 1));
+        fields.remove_prefix(space == std::string_view::npos ? fields.size() : space + 1);
+    }
+    return words;
+}
+
+} // namespace scopewright::state
