@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "sandbox/apply.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "cgroup/device_filter.h"
+#include "cgroup/path.h"
+#include "limits/devices.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <set>
+
+namespace scopewright::sandbox {
+
+namespace {
+
+bool isMissing(int error) {
+    return error == ENOENT || error == ENODEV;
+}
+
+bool has(const std::vector<std::string>& names, const std::string& name) {
+    return std::ranges::find(names, name) != names.end();
+}
+
+} // namespace
+
+void Undo::remember(const cgroup::Group& group, const std::string& file) {
+    if (std::optional<std::string> value = group.read(file.c_str()))
+        old_.push_back(Old{group.duplicate(), file, std::move(*value)});
+}
+
+void Undo::run() noexcept {
+    for (auto old = old_.rbegin(); old != old_.rend(); ++old)
+        if (const int error = old->group.tryWrite(old->file.c_str(), old->value))
+            log::warning("the old value of " + old->file + " could not be brought back (errno " +
+                         std::to_string(error) + ")");
+    old_.clear();
+}
+
+void addSkip(std::vector<limits::Skip>& skipped, limits::Skip skip) {
+    if (std::ranges::find(skipped, skip) == skipped.end()) skipped.push_back(std::move(skip));
+}
+
+void writeFiles(const cgroup::Group& group, const std::vector<limits::FileValue>& files, bool growing, Refusal refusal,
+                std::vector<limits::Skip>& skipped, Undo& undo) {
+    const std::vector<std::string> available = group.controllers();
+    for (const limits::FileValue& file : limits::inOrder(files, growing)) {
+        if (!file.controller.empty() && !has(available, file.controller)) {
+            addSkip(skipped, {file.key, limits::missingController(file.controller)});
+            continue;
+        }
+        if (!file.ifAbsent.empty() && group.read(file.ifAbsent.c_str())) continue;
+        undo.remember(group, file.file);
+        const int error = group.tryWrite(file.file.c_str(), file.value);
+        if (error == 0 || (isMissing(error) && file.ifPresent)) continue;
+        // A file that this kernel has not is like a controller that it has not.
+        if (refusal == Refusal::Throw && !isMissing(error))
+            throw errnoError("write " + quoted(file.value) + " to " + file.file + " for " + file.key, error);
+        addSkip(skipped, {file.key, limits::refusedByKernel(error)});
+    }
+}
+
+void applyDevices(const cgroup::Group& group, const std::optional<std::vector<limits::DeviceRule>>& rules,
+                  std::vector<limits::Skip>& skipped) {
+    std::vector<cgroup::DeviceRule> filter;
+    if (rules)
+        for (const limits::DeviceRule& rule : *rules)
+            filter.push_back({rule.allow, rule.type, rule.major, rule.minor, limits::accessBits(rule.access)});
+    try {
+        if (rules)
+            cgroup::applyDeviceFilter(group, filter);
+        else
+            cgroup::removeDeviceFilter(group);
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::NotSupported) throw;
+        // Where no filter can be, none is to be taken away.
+        if (!rules) return;
+        log::warning(error.what());
+        addSkip(skipped, {"devices", limits::kNeedsProgram});
+    }
+}
+
+void passOn(const cgroup::Group& root, const std::string& controlGroup, const std::vector<limits::FileValue>& files) {
+    constexpr std::array<std::string_view, 3> kForeignToSystemd{"hugetlb", "misc", "rdma"};
+    std::set<std::string> wanted;
+    for (const limits::FileValue& file : files)
+        if (std::ranges::find(kForeignToSystemd, file.controller) != kForeignToSystemd.end())
+            wanted.insert(file.controller);
+    if (wanted.empty()) return;
+    const std::vector<std::string> controllers(wanted.begin(), wanted.end());
+    std::string path;
+    std::optional<cgroup::Group> group = root.duplicate();
+    for (const std::string& component : cgroup::components(controlGroup)) {
+        if (!group) return;
+        group->enable(controllers);
+        path += "/" + component;
+        group = root.open(path);
+    }
+}
+
+std::vector<limits::DeviceNumber> absentDevices(const limits::Resources& resources) {
+    std::vector<limits::DeviceNumber> absent;
+    for (const limits::DeviceNumber& device : limits::blockDevices(resources)) {
+        const std::string path = "/sys/dev/block/" + std::to_string(device.major) + ":" + std::to_string(device.minor);
+        if (::access(path.c_str(), F_OK) < 0) absent.push_back(device);
+    }
+    return absent;
+}
+
+} // namespace scopewright::sandbox

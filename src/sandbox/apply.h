@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Putting a plan in force in a group: its files, and its device program. What was there before can be brought back.
+#pragma once
+
+#include "cgroup/group.h"
+#include "limits/plan.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace scopewright::sandbox {
+
+/// What the files of a group held before they were written, for the case that a later one is refused.
+class Undo {
+public:
+    void remember(const cgroup::Group& group, const std::string& file);
+    /// Writes the old values back, the last first. What cannot be brought back is logged.
+    void run() noexcept;
+
+private:
+    struct Old {
+        cgroup::Group group;
+        std::string file;
+        std::string value;
+    };
+    std::vector<Old> old_;
+};
+
+/// What the kernel says to a value it does not take.
+enum class Refusal {
+    Skip,  ///< the value is not in force, and that is told
+    Throw, ///< the request fails, and the caller runs `undo`
+};
+
+/// Writes `files` in the order in which the kernel takes them. A controller that the group has not is always a skip.
+void writeFiles(const cgroup::Group& group, const std::vector<limits::FileValue>& files, bool growing, Refusal refusal,
+                std::vector<limits::Skip>& skipped, Undo& undo);
+
+/// Attaches the program, in place of an earlier one; without rules it takes that away.
+void applyDevices(const cgroup::Group& group, const std::optional<std::vector<limits::DeviceRule>>& rules,
+                  std::vector<limits::Skip>& skipped);
+
+/// systemd passes on only the controllers it knows; the others (hugetlb, rdma, misc) have to be switched on in each
+/// group on the way, where systemd leaves them alone.
+void passOn(const cgroup::Group& root, const std::string& controlGroup, const std::vector<limits::FileValue>& files);
+
+/// Of the block devices in a request, those that are not there: PID 1 passes over a path that leads nowhere. Asked of
+/// sysfs: the daemon's own /dev is private.
+std::vector<limits::DeviceNumber> absentDevices(const limits::Resources& resources);
+
+/// One entry for each key and cause.
+void addSkip(std::vector<limits::Skip>& skipped, limits::Skip skip);
+
+} // namespace scopewright::sandbox

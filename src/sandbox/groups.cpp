@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "sandbox/groups.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "limits/convert.h"
+#include "sandbox/apply.h"
+
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <optional>
+
+namespace scopewright::sandbox {
+
+namespace {
+
+/// What the configuration leaves out is as if the group had it not.
+std::vector<limits::FileValue> configured(const std::vector<limits::FileValue>& files,
+                                          const std::vector<std::string>& controllers,
+                                          std::vector<limits::Skip>& skipped) {
+    std::vector<limits::FileValue> kept;
+    for (const limits::FileValue& file : files) {
+        if (std::ranges::find(controllers, file.controller) != controllers.end())
+            kept.push_back(file);
+        else
+            addSkip(skipped, {file.key, limits::unconfiguredController(file.controller)});
+    }
+    return kept;
+}
+
+/// A group that passes a domain controller on to its children cannot hold processes itself: the kernel then answers
+/// EBUSY to whoever tries. Any one of them will do; the threaded ones (cpu, cpuset, pids) do not have that effect.
+void keepProcessesOut(const cgroup::Group& group) {
+    constexpr std::array kDomainControllers{"memory", "io", "hugetlb", "misc", "rdma"};
+    const std::vector<std::string> available = group.controllers();
+    for (const char* controller : kDomainControllers)
+        if (std::ranges::find(available, controller) != available.end() && group.enable({controller}).empty()) return;
+}
+
+void mark(const cgroup::Group& directory, const Group& group) {
+    const state::Mark text = markOf(group.kind, group.name, group.resources, group.skipped);
+    state::setMark(directory.boundaryFile().value(), text);
+}
+
+limits::GroupPlan planOf(const Group& group, const GroupRules& rules) {
+    if (group.kind == kCompat) {
+        limits::GroupPlan plan = limits::planCompat(group.resources, limits::CompatStyle());
+        plan.files = configured(plan.files, rules.compatControllers, plan.skipped);
+        return plan;
+    }
+    limits::Context context;
+    context.systemdVersion = rules.systemdVersion;
+    context.devicePrograms = true;
+    context.absentDevices = absentDevices(group.resources);
+    return limits::planGroup(group.resources, context);
+}
+
+/// Puts `group.resources` in force and says in `group.skipped` what is not.
+void apply(const cgroup::Group& directory, Group& group, const GroupRules& rules, bool growing, Refusal refusal,
+           Undo& undo) {
+    const limits::GroupPlan plan = planOf(group, rules);
+    group.skipped = plan.skipped;
+    writeFiles(directory, plan.files, growing, refusal, group.skipped, undo);
+    if (group.kind != kCompat) applyDevices(directory, plan.program, group.skipped);
+}
+
+void fill(const cgroup::Group& directory, Group& group, const GroupSpec& spec, const GroupRules& rules) {
+    Undo undo;
+    apply(directory, group, rules, true, Refusal::Skip, undo);
+    refuseSkipsIfStrict(spec.strict, group.skipped);
+    if (group.kind == kCompat) {
+        keepProcessesOut(directory);
+    } else {
+        directory.write("cgroup.max.depth", std::to_string(rules.maxDepth));
+        directory.write("cgroup.max.descendants", std::to_string(rules.maxDescendants));
+    }
+    mark(directory, group);
+}
+
+/// Unmarked leftovers of a daemon that died half-way are no groups: the directory is used afresh.
+cgroup::Group makeDirectory(const cgroup::Group& scope, const std::string& name) {
+    if (!scope.makeChild(name)) {
+        const std::optional<cgroup::Group> present = scope.child(name);
+        if (present && state::readMark(present->boundaryFile().value()))
+            throw Error(ErrorCode::GroupExists, "directory " + quoted(name) + " is another group's");
+        scope.removeChild(name);
+        scope.makeChild(name);
+    }
+    std::optional<cgroup::Group> made = scope.child(name);
+    if (!made) throw Error(ErrorCode::NoSuchSandbox, "the scope ended while group " + quoted(name) + " was made");
+    return std::move(*made);
+}
+
+void withdraw(const cgroup::Group& scope, const std::string& directory) noexcept {
+    try {
+        scope.removeChild(directory);
+    } catch (const std::exception& error) {
+        log::error(error.what());
+    }
+}
+
+} // namespace
+
+state::Mark markOf(const std::string& kind, const std::string& name, const limits::Resources& resources,
+                   const std::vector<limits::Skip>& skipped) {
+    state::Mark mark{kind, name, limits::toText(resources), {}};
+    for (const limits::Skip& one : skipped)
+        mark.skipped.emplace_back(one.key, one.cause);
+    return mark;
+}
+
+Group makeGroup(const cgroup::Group& scope, const std::string& scopePath, const GroupSpec& spec,
+                const GroupRules& rules) {
+    const cgroup::Group directory = makeDirectory(scope, spec.directory);
+    try {
+        Group group{spec.name, spec.kind, scopePath + "/" + spec.directory, spec.resources, {}};
+        fill(directory, group, spec, rules);
+        return group;
+    } catch (...) {
+        withdraw(scope, spec.directory);
+        throw;
+    }
+}
+
+void updateGroup(const cgroup::Group& directory, Group& group, const limits::Resources& wanted,
+                 const GroupRules& rules) {
+    Group updated = group;
+    updated.resources = limits::merge(group.resources, wanted);
+    limits::checkTogether(updated.resources);
+    Undo undo;
+    try {
+        apply(directory, updated, rules, isGrowing(group.resources, updated.resources), Refusal::Throw, undo);
+        mark(directory, updated);
+    } catch (...) {
+        undo.run();
+        throw;
+    }
+    group = std::move(updated);
+}
+
+bool isGrowing(const limits::Resources& before, const limits::Resources& after) {
+    return limits::unlimitedIfNegative(after.memoryLimit.value_or(-1)) >=
+           limits::unlimitedIfNegative(before.memoryLimit.value_or(-1));
+}
+
+std::map<std::string, Group> readGroups(const cgroup::Group& scope, const std::string& scopePath) {
+    std::map<std::string, Group> groups;
+    for (const std::string& name : scope.children()) {
+        const std::optional<cgroup::Group> directory = scope.child(name);
+        const std::optional<state::Mark> mark =
+            directory ? state::readMark(directory->boundaryFile().value()) : std::nullopt;
+        if (!mark) continue;
+        const std::optional<limits::Resources> resources = limits::fromText(mark->resources);
+        if (!resources) log::warning("group " + quoted(name) + " in " + scopePath + ": its resources cannot be read");
+        Group group{mark->name, mark->kind, scopePath + "/" + name, resources.value_or(limits::Resources()), {}};
+        for (const auto& [key, cause] : mark->skipped)
+            group.skipped.push_back(limits::Skip{key, cause});
+        groups.emplace(group.name, std::move(group));
+    }
+    return groups;
+}
+
+} // namespace scopewright::sandbox

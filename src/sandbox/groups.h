@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Groups below a scope: a directory whose files carry limits. PID 1 has no part in it: it never looks below a delegated
+// scope, and removes what is there when the scope ends. A compat group holds no process; its files say what a
+// container's would, in the way cAdvisor reads them.
+#pragma once
+
+#include "cgroup/group.h"
+#include "sandbox/sandbox.h"
+#include "sandbox/spec.h"
+#include "state/marks.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace scopewright::sandbox {
+
+struct GroupRules {
+    unsigned systemdVersion = 0;
+    std::vector<std::string> compatControllers; ///< whose values a compat group shows
+    std::uint32_t maxDepth = 0;
+    std::uint32_t maxDescendants = 0;
+};
+
+/// Makes the directory below `scope`, writes what can be written, keeps processes out of it if it is a compat group,
+/// and marks it. What could not be written is in the result's `skipped`. Throws GroupExists, or whatever kept it from
+/// being made; then nothing of it is left.
+Group makeGroup(const cgroup::Group& scope, const std::string& scopePath, const GroupSpec& spec,
+                const GroupRules& rules);
+
+/// Merges `wanted` into what the group was asked for, and puts that in force; on an error what was before still is.
+void updateGroup(const cgroup::Group& directory, Group& group, const limits::Resources& wanted,
+                 const GroupRules& rules);
+
+state::Mark markOf(const std::string& kind, const std::string& name, const limits::Resources& resources,
+                   const std::vector<limits::Skip>& skipped);
+
+/// Whether memory grows: then swap is written before it, else after it.
+bool isGrowing(const limits::Resources& before, const limits::Resources& after);
+
+/// The groups of a scope: those of its children that carry a mark.
+std::map<std::string, Group> readGroups(const cgroup::Group& scope, const std::string& scopePath);
+
+} // namespace scopewright::sandbox

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// One sandbox and its groups, as this daemon knows them. The kernel and PID 1 are the truth; this is what was last
+// seen.
+#pragma once
+
+#include "limits/plan.h"
+#include "sandbox/names.h"
+#include "state/record.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace scopewright::sandbox {
+
+enum class State { Starting, Running, Stopping };
+
+const char* toString(State state);
+
+/// The directory that holds a sandbox's processes.
+inline constexpr const char* kPayload = "payload";
+
+/// Kinds of the groups that callers make.
+inline constexpr const char* kCompat = "compat";
+inline constexpr const char* kProcess = "process";
+
+struct Group {
+    std::string name;
+    std::string kind; ///< "payload", "process" or "compat"
+    std::string controlGroup;
+    limits::Resources resources;
+    std::vector<limits::Skip> skipped;
+};
+
+struct Sandbox {
+    Key key;
+    std::string unit;
+    std::string slice;
+    std::string controlGroup;
+    state::Record record;
+    State state = State::Starting;
+    bool announced = false; ///< clients have been told of it
+    bool updating = false;  ///< an update waits for PID 1
+    limits::Resources resources;
+    std::vector<limits::Skip> skipped;
+    std::map<std::string, Group> groups; ///< by name
+};
+
+/// Told of every change that a client can see.
+class Observer {
+public:
+    virtual void sandboxAdded(const Sandbox& sandbox) = 0;
+    virtual void sandboxRemoved(const Sandbox& sandbox) = 0;
+    virtual void stateChanged(const Sandbox& sandbox) = 0;
+    virtual void groupAdded(const Sandbox& sandbox, const Group& group) = 0;
+    virtual void resourcesChanged(const Sandbox& sandbox) = 0;
+    virtual void groupChanged(const Sandbox& sandbox, const Group& group) = 0;
+    virtual void groupRemoved(const Sandbox& sandbox, const Group& group) = 0;
+
+protected:
+    ~Observer() = default;
+};
+
+} // namespace scopewright::sandbox

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Changing what a living sandbox, or a group of it, may use.
+#include "base/error.h"
+#include "cgroup/path.h"
+#include "sandbox/apply.h"
+#include "sandbox/sandboxes.h"
+
+#include <charconv>
+
+namespace scopewright::sandbox {
+
+namespace {
+
+/// Only when it was asked for: the kernel takes a limit below the use and kills until it fits.
+void refuseIfInUse(const cgroup::Group& group, const limits::Resources& wanted) {
+    if (!wanted.checkBeforeUpdate.value_or(false)) return;
+    const std::optional<std::string> text = group.read("memory.current");
+    std::uint64_t usage = 0;
+    if (text) std::from_chars(text->data(), text->data() + text->size(), usage);
+    limits::checkUsage(wanted, usage);
+}
+
+} // namespace
+
+limits::Context Sandboxes::planningContext(const limits::Resources& resources) const {
+    limits::Context context;
+    context.systemdVersion = systemdVersion_;
+    context.controllers = root_.controllers();
+    context.devicePrograms = true;
+    context.absentDevices = absentDevices(resources);
+    return context;
+}
+
+/// PID 1 is told of limits for which there is no controller too: it may get one later. Until then they are not in
+/// force.
+limits::ScopePlan Sandboxes::plan(const limits::Resources& resources, bool starting) const {
+    limits::Context context = planningContext(resources);
+    context.starting = starting;
+    const std::vector<limits::Skip> skipped = limits::planScope(resources, context).skipped;
+    context.controllers = limits::Context().controllers;
+    limits::ScopePlan plan = limits::planScope(resources, context);
+    for (const limits::Skip& skip : skipped)
+        addSkip(plan.skipped, skip);
+    return plan;
+}
+
+async::Task<void> Sandboxes::update(Key key, limits::Resources wanted) {
+    Sandbox& sandbox = running(key);
+    limits::Resources merged = limits::merge(sandbox.resources, wanted);
+    limits::checkTogether(merged);
+    refuseIfInUse(scopeOf(sandbox), wanted);
+    const limits::Resources before = sandbox.resources;
+    const bool growing = isGrowing(before, merged);
+    sandbox.updating = true;
+    auto undo = [this, key, before, growing](std::exception_ptr) { return putInForce(key, before, !growing); };
+    async::Task<void> work = putInForce(key, std::move(merged), growing);
+    std::exception_ptr failure;
+    try {
+        co_await async::orUndo(std::move(work), undo);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    if (Sandbox* present = find(key)) present->updating = false;
+    if (failure) std::rethrow_exception(failure);
+}
+
+async::Task<void> Sandboxes::putInForce(Key key, limits::Resources merged, bool growing) {
+    const std::string unit = at(key).unit;
+    const limits::ScopePlan plan = this->plan(merged, false);
+    // The kernel refuses a quota below the burst, and PID 1 then only writes that to its log.
+    scopeOf(at(key)).tryWrite("cpu.max.burst", "0");
+    co_await systemd_.setUnitProperties(unit, plan.properties);
+
+    at(key);
+    Sandbox& sandbox = *find(key);
+    const cgroup::Group scope = scopeOf(sandbox);
+    const std::optional<cgroup::Group> payload = scope.child(kPayload);
+    if (!payload) throw Error(ErrorCode::NoSuchSandbox, "the payload of sandbox " + quoted(label(key)) + " is gone");
+    passOn(root_, sandbox.controlGroup, plan.files);
+    scope.enable(scope.controllers());
+    std::vector<limits::Skip> skipped = plan.skipped;
+    Undo undo;
+    try {
+        writeFiles(scope, plan.scopeFiles, growing, Refusal::Throw, skipped, undo);
+        writeFiles(*payload, plan.files, growing, Refusal::Throw, skipped, undo);
+        applyDevices(*payload, plan.program, skipped);
+        state::setMark(payload->boundaryFile().value(), markOf(kPayload, kPayload, merged, skipped));
+    } catch (...) {
+        undo.run();
+        throw;
+    }
+    sandbox.resources = std::move(merged);
+    sandbox.skipped = std::move(skipped);
+    Group& group = sandbox.groups.at(kPayload);
+    group.resources = sandbox.resources;
+    group.skipped = sandbox.skipped;
+    observer_.resourcesChanged(sandbox);
+}
+
+void Sandboxes::updateGroup(const Key& key, const std::string& name, const limits::Resources& wanted) {
+    Sandbox& sandbox = running(key);
+    auto found = sandbox.groups.find(name);
+    if (found == sandbox.groups.end())
+        throw Error(ErrorCode::NoSuchGroup, "sandbox " + quoted(label(key)) + " has no group " + quoted(name));
+    if (name == kPayload)
+        throw Error(ErrorCode::InvalidArgument, "group 'payload' has its sandbox's limits; update that instead");
+    const std::string directory = found->second.controlGroup.substr(sandbox.controlGroup.size() + 1);
+    const std::optional<cgroup::Group> group = scopeOf(sandbox).child(directory);
+    if (!group) throw Error(ErrorCode::NoSuchGroup, "the directory of group " + quoted(name) + " is gone");
+    refuseIfInUse(*group, wanted);
+    sandbox::updateGroup(*group, found->second, wanted, groupRules());
+    observer_.groupChanged(sandbox, found->second);
+}
+
+} // namespace scopewright::sandbox

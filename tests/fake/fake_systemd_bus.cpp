@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The bus side of the fake PID 1: its methods, their answers and errors, as systemd 247 to 262 give them.
+#include "fake_systemd.h"
+
+#include <fnmatch.h>
+#include <signal.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdarg>
+#include <cstdlib>
+#include <cstring>
+#include <sstream>
+#include <stdexcept>
+
+namespace scopewright::fake {
+
+namespace {
+
+constexpr const char* kPath = "/org/freedesktop/systemd1";
+constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
+constexpr const char* kProperties = "org.freedesktop.DBus.Properties";
+constexpr const char* kUnitPrefix = "/org/freedesktop/systemd1/unit";
+
+struct Known {
+    const char* name;
+    const char* signature;
+    unsigned since;
+};
+
+// Numbers as in the version information of systemd.resource-control(5) and org.freedesktop.systemd1(5).
+// clang-format off
+constexpr std::array kKnown{
+    Known{"AllowedCPUs", "ay", 244},         Known{"AllowedMemoryNodes", "ay", 244},
+    Known{"BlockIOAccounting", "b", 0},      Known{"CPUAccounting", "b", 0},
+    Known{"CPUQuotaPerSecUSec", "t", 0},     Known{"CPUQuotaPeriodUSec", "t", 242},
+    Known{"CPUWeight", "t", 232},            Known{"CollectMode", "s", 236},
+    Known{"DefaultDependencies", "b", 0},    Known{"Delegate", "b", 218},
+    Known{"Description", "s", 0},            Known{"IOAccounting", "b", 230},
+    Known{"IOWeight", "t", 230},             Known{"IPAccounting", "b", 235},
+    Known{"KillMode", "s", 0},               Known{"KillSignal", "i", 0},
+    Known{"ManagedOOMPreference", "s", 248}, Known{"MemoryAccounting", "b", 0},
+    Known{"MemoryHigh", "t", 231},           Known{"MemoryLow", "t", 231},
+    Known{"MemoryMax", "t", 231},            Known{"MemoryMin", "t", 240},
+    Known{"MemorySwapMax", "t", 232},        Known{"MemoryZSwapMax", "t", 253},
+    Known{"OOMPolicy", "s", 253},            Known{"PIDFDs", "ah", 255},
+    Known{"PIDs", "au", 0},                  Known{"RuntimeMaxUSec", "t", 244},
+    Known{"SendSIGHUP", "b", 0},             Known{"SendSIGKILL", "b", 0},
+    Known{"Slice", "s", 0},                  Known{"TasksAccounting", "b", 227},
+    Known{"TasksMax", "t", 227},             Known{"TimeoutStopUSec", "t", 0},
+};
+// clang-format on
+
+unsigned number(const std::string& version) {
+    return static_cast<unsigned>(std::strtoul(version.c_str() + (version[0] == 'v'), nullptr, 10));
+}
+
+int checked(int result) {
+    if (result < 0) throw std::runtime_error(std::string("sd-bus: ") + std::strerror(-result));
+    return result;
+}
+
+template <class T>
+T basic(sd_bus_message* m, char type) {
+    T value{};
+    checked(sd_bus_message_read_basic(m, type, &value));
+    return value;
+}
+
+std::string text(sd_bus_message* m) {
+    return basic<const char*>(m, 's');
+}
+
+template <class T>
+std::vector<T> items(sd_bus_message* m, char type) {
+    const char contents[2] = {type, 0};
+    std::vector<T> all;
+    T value{};
+    checked(sd_bus_message_enter_container(m, 'a', contents));
+    while (checked(sd_bus_message_read_basic(m, type, &value)) > 0)
+        all.push_back(value);
+    checked(sd_bus_message_exit_container(m));
+    return all;
+}
+
+Sent readSent(sd_bus_message* m) {
+    Sent sent;
+    const char* contents = nullptr;
+    checked(sd_bus_message_peek_type(m, nullptr, &contents));
+    sent.signature = contents;
+    checked(sd_bus_message_enter_container(m, 'v', contents));
+    if (sent.signature == "s")
+        sent.text = text(m);
+    else if (sent.signature == "b")
+        sent.text = basic<int>(m, 'b') ? "true" : "false";
+    else if (sent.signature == "t")
+        sent.text = std::to_string(basic<std::uint64_t>(m, 't'));
+    else if (sent.signature == "i")
+        sent.text = std::to_string(basic<std::int32_t>(m, 'i'));
+    else if (sent.signature == "au")
+        sent.numbers = items<std::uint32_t>(m, 'u');
+    else if (sent.signature == "ah")
+        sent.fds = items<int>(m, 'h');
+    else
+        checked(sd_bus_message_skip(m, sent.signature.c_str()));
+    checked(sd_bus_message_exit_container(m));
+    return sent;
+}
+
+std::map<std::string, Sent> readProperties(sd_bus_message* m) {
+    std::map<std::string, Sent> all;
+    checked(sd_bus_message_enter_container(m, 'a', "(sv)"));
+    while (checked(sd_bus_message_enter_container(m, 'r', "sv")) > 0) {
+        const std::string name = text(m);
+        all[name] = readSent(m);
+        checked(sd_bus_message_exit_container(m));
+    }
+    checked(sd_bus_message_exit_container(m));
+    return all;
+}
+
+std::uint32_t pidOfFd(int fd) {
+    std::FILE* file = std::fopen(("/proc/self/fdinfo/" + std::to_string(fd)).c_str(), "re");
+    if (!file) return 0;
+    char line[256];
+    int pid = 0;
+    while (std::fgets(line, sizeof line, file))
+        if (std::sscanf(line, "Pid: %d", &pid) == 1) break;
+    std::fclose(file);
+    return pid > 0 ? static_cast<std::uint32_t>(pid) : 0;
+}
+
+bool isScopeName(const std::string& name) {
+    constexpr const char* kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\";
+    return name.size() > 6 && name.size() < 256 && name.compare(name.size() - 6, 6, ".scope") == 0 &&
+           name.find_first_not_of(kAllowed) == std::string::npos;
+}
+
+std::string pathOf(const std::string& unit) {
+    char* path = nullptr;
+    checked(sd_bus_path_encode(kUnitPrefix, unit.c_str(), &path));
+    const std::string copy = path;
+    std::free(path);
+    return copy;
+}
+
+std::string jobPath(std::uint32_t job) {
+    return job == 0 ? "/" : "/org/freedesktop/systemd1/job/" + std::to_string(job);
+}
+
+/// PID 1's rule: the first component that is a unit but no slice.
+std::string unitOf(const std::string& controlGroup) {
+    std::istringstream parts(controlGroup);
+    for (std::string part; std::getline(parts, part, '/');)
+        for (const char* suffix : {".scope", ".service"})
+            if (part.size() > std::strlen(suffix) &&
+                part.compare(part.size() - std::strlen(suffix), std::string::npos, suffix) == 0)
+                return part;
+    return "-.slice";
+}
+
+} // namespace
+
+void FakeSystemd::attach(sd_bus* bus, bool direct) {
+    detach();
+    bus_ = sd_bus_ref(bus);
+    direct_ = direct;
+    checked(sd_bus_add_fallback(bus_, &slot_, kPath, onCall, this));
+}
+
+void FakeSystemd::detach() {
+    slot_ = sd_bus_slot_unref(slot_);
+    bus_ = sd_bus_unref(bus_);
+    subscribed_ = false;
+}
+
+int FakeSystemd::send(sd_bus_message* message, const char* sender) {
+    if (direct_) checked(sd_bus_message_set_sender(message, sender));
+    const int result = sd_bus_send(nullptr, message, nullptr);
+    sd_bus_message_unref(message);
+    return result < 0 ? result : 1;
+}
+
+int FakeSystemd::reply(sd_bus_message* call, const char* types, ...) {
+    sd_bus_message* answer = nullptr;
+    checked(sd_bus_message_new_method_return(call, &answer));
+    if (types) {
+        std::va_list arguments;
+        va_start(arguments, types);
+        const int result = sd_bus_message_appendv(answer, types, arguments);
+        va_end(arguments);
+        checked(result);
+    }
+    return send(answer, kUniqueName);
+}
+
+int FakeSystemd::refuse(sd_bus_message* call, const std::string& name, const std::string& why) {
+    sd_bus_message* answer = nullptr;
+    checked(sd_bus_message_new_method_errorf(call, &answer, name.c_str(), "%s", why.c_str()));
+    return send(answer, kUniqueName);
+}
+
+void FakeSystemd::emit(const char* sender, const char* member, const char* types, ...) {
+    if (!bus_) return;
+    sd_bus_message* signal = nullptr;
+    checked(sd_bus_message_new_signal(bus_, &signal, kPath, kManager, member));
+    std::va_list arguments;
+    va_start(arguments, types);
+    const int result = sd_bus_message_appendv(signal, types, arguments);
+    va_end(arguments);
+    checked(result);
+    send(signal, sender);
+}
+
+int FakeSystemd::onCall(sd_bus_message* m, void* userdata, sd_bus_error*) noexcept {
+    FakeSystemd& self = *static_cast<FakeSystemd*>(userdata);
+    const std::string interface = sd_bus_message_get_interface(m) ? sd_bus_message_get_interface(m) : "";
+    const std::string member = sd_bus_message_get_member(m);
+    if (self.deaf) return 1;
+    try {
+        if (interface == kManager && std::strcmp(sd_bus_message_get_path(m), kPath) == 0)
+            return self.managerCall(m, member);
+        if (interface == kProperties) return self.propertiesCall(m, member);
+        return 0;
+    } catch (const std::exception& error) {
+        self.misuse("call of " + member + " could not be handled: " + error.what());
+        return -EINVAL;
+    }
+}
+
+int FakeSystemd::managerCall(sd_bus_message* m, const std::string& member) {
+    if (member == "StartTransientUnit") return startTransientUnit(m);
+    if (member == "StopUnit") return stopUnit(m);
+    if (member == "KillUnit") return killUnit(m);
+    if (member == "ResetFailedUnit") return resetFailedUnit(m);
+    if (member == "GetUnit") return getUnit(m);
+    if (member == "GetUnitByPID") return getUnitByPid(m);
+    if (member == "SetUnitProperties") return setUnitProperties(m);
+    if (member.rfind("ListUnits", 0) == 0) return listUnits(m, member);
+    if (member == "Subscribe" || member == "Unsubscribe") {
+        subscribed_ = member == "Subscribe";
+        return reply(m);
+    }
+    return refuse(m, "org.freedesktop.DBus.Error.UnknownMethod", "Unknown method " + member + " or interface.");
+}
+
+/// The name and the text of the error with which PID 1 would refuse what is in `unit`; "" if it would not.
+std::string FakeSystemd::refuseProperties(const Unit& unit, std::string& message) {
+    for (const char* never : {"User", "Group"})
+        if (unit.properties.count(never)) misuse(std::string(never) + "= on scope " + unit.name + " crashes PID 1");
+    for (const auto& [name, sent] : unit.properties) {
+        const Known* known = nullptr;
+        for (const Known& row : kKnown)
+            if (row.name == name && row.since <= number(version)) known = &row;
+        if (!known) {
+            message = "Cannot set property " + name + ", or unknown property.";
+            return "org.freedesktop.DBus.Error.PropertyReadOnly";
+        }
+        const bool listForDelegate = name == "Delegate" && sent.signature == "as";
+        if (sent.signature != known->signature && !listForDelegate) {
+            message = "No such device or address";
+            return "System.Error.ENXIO";
+        }
+        if (sent.text.find('\n') != std::string::npos || (!sent.text.empty() && sent.text.back() == '\\'))
+            misuse("property " + name + " of " + unit.name + " would become directives at the next daemon-reload");
+        if (name == "MemoryMax" && sent.text == "0") {
+            message = "MemoryMax= is out of range";
+            return "org.freedesktop.DBus.Error.InvalidArgs";
+        }
+    }
+    return "";
+}
+
+int FakeSystemd::startTransientUnit(sd_bus_message* m) {
+    Unit unit;
+    unit.name = text(m);
+    const std::string mode = text(m);
+    unit.properties = readProperties(m);
+    log_.push_back("StartTransientUnit " + unit.name);
+    if (mode != "fail") misuse("StartTransientUnit " + unit.name + " with job mode " + mode);
+    if (says(unit.name, "silent")) return 1;
+    if (says(unit.name, "refuse")) return refuse(m, refusal, "refused as the test wants it");
+    if (!isScopeName(unit.name))
+        return refuse(m, "org.freedesktop.DBus.Error.InvalidArgs", "Unit name " + unit.name + " is not valid.");
+    if (units_.count(unit.name))
+        return refuse(m, "org.freedesktop.systemd1.UnitExists",
+                      "Unit " + unit.name + " was already loaded or has a fragment file.");
+    std::string why;
+    if (const std::string error = refuseProperties(unit, why); !error.empty()) return refuse(m, error, why);
+    const auto sent = [&](const char* property) {
+        const auto found = unit.properties.find(property);
+        return found == unit.properties.end() ? Sent() : found->second;
+    };
+    unit.description = sent("Description").text;
+    if (unit.properties.count("Slice")) unit.slice = sent("Slice").text;
+    if (unit.slice.size() < 7 || unit.slice.compare(unit.slice.size() - 6, 6, ".slice") != 0)
+        return refuse(m, "org.freedesktop.DBus.Error.InvalidArgs", "Slice " + unit.slice + " is not valid.");
+    unit.pids = sent("PIDs").numbers;
+    for (int fd : sent("PIDFDs").fds)
+        unit.pids.push_back(pidOfFd(fd));
+    if (unit.pids.empty())
+        return refuse(m, "org.freedesktop.DBus.Error.FileNotFound", "Unit " + unit.name + " not found.");
+    for (std::uint32_t pid : unit.pids) {
+        if (pid <= 1) misuse("pid " + std::to_string(pid) + " given to PID 1");
+        if (pid == 0 || ::kill(static_cast<pid_t>(pid), 0) < 0)
+            return refuse(m, "org.freedesktop.DBus.Error.UnixProcessIdUnknown",
+                          "Process with ID " + std::to_string(pid) + " does not exist.");
+    }
+    unit.activeState = "activating";
+    unit.job = ++lastJob_;
+    unit.jobType = "start";
+    unit.startPending = true;
+    const std::string name = unit.name;
+    const std::string job = jobPath(unit.job);
+    units_[name] = std::move(unit);
+    if (says(name, "early"))
+        finishStart(name);
+    else
+        later(says(name, "slow") ? delay : std::chrono::milliseconds(0), [this, name] { finishStart(name); });
+    return says(name, "mute") ? 1 : reply(m, "o", job.c_str());
+}
+
+int FakeSystemd::stopUnit(sd_bus_message* m) {
+    const std::string name = text(m);
+    log_.push_back("StopUnit " + name);
+    if (!find(name)) return refuse(m, "org.freedesktop.systemd1.NoSuchUnit", "Unit " + name + " not loaded.");
+    stop(name);
+    return reply(m, "o", jobPath(find(name)->job).c_str());
+}
+
+int FakeSystemd::killUnit(sd_bus_message* m) {
+    const std::string name = text(m);
+    const std::string who = text(m);
+    const int signal = basic<std::int32_t>(m, 'i');
+    log_.push_back("KillUnit " + name + " " + who + " " + std::to_string(signal));
+    Unit* unit = find(name);
+    if (!unit) return refuse(m, "org.freedesktop.systemd1.NoSuchUnit", "Unit " + name + " not loaded.");
+    for (const std::string& group : tree_.below(unit->controlGroup)) {
+        std::istringstream pids(tree_.read(group, "cgroup.procs"));
+        for (pid_t pid; pids >> pid;)
+            if (pid > 1) ::kill(pid, signal);
+    }
+    return reply(m);
+}
+
+int FakeSystemd::resetFailedUnit(sd_bus_message* m) {
+    const std::string name = text(m);
+    log_.push_back("ResetFailedUnit " + name);
+    Unit* unit = find(name);
+    if (!unit) return refuse(m, "org.freedesktop.systemd1.NoSuchUnit", "Unit " + name + " not loaded.");
+    if (unit->activeState == "failed" && !stubborn) remove(name);
+    return reply(m);
+}
+
+int FakeSystemd::getUnit(sd_bus_message* m) {
+    const std::string name = text(m);
+    if (!find(name)) return refuse(m, "org.freedesktop.systemd1.NoSuchUnit", "Unit " + name + " not loaded.");
+    return reply(m, "o", pathOf(name).c_str());
+}
+
+int FakeSystemd::getUnitByPid(sd_bus_message* m) {
+    const std::uint32_t pid = basic<std::uint32_t>(m, 'u');
+    const std::string group = CgroupTree::ofProcess(static_cast<pid_t>(pid));
+    if (pid == 0 || group.empty())
+        return refuse(m, "org.freedesktop.systemd1.NoUnitForPID",
+                      "PID " + std::to_string(pid) + " does not belong to any loaded unit.");
+    return reply(m, "o", pathOf(unitOf(group)).c_str());
+}
+
+int FakeSystemd::setUnitProperties(sd_bus_message* m) {
+    const std::string name = text(m);
+    basic<int>(m, 'b');
+    log_.push_back("SetUnitProperties " + name);
+    Unit* unit = find(name);
+    if (!unit) return refuse(m, "org.freedesktop.systemd1.NoSuchUnit", "Unit " + name + " not loaded.");
+    Unit changed;
+    changed.name = name;
+    changed.properties = readProperties(m);
+    std::string why;
+    for (const char* fixed : {"Slice", "PIDs", "PIDFDs", "Delegate"})
+        if (changed.properties.count(fixed))
+            return refuse(m, "org.freedesktop.DBus.Error.PropertyReadOnly",
+                          "Cannot set property " + std::string(fixed) + ", or unknown property.");
+    if (const std::string error = refuseProperties(changed, why); !error.empty()) return refuse(m, error, why);
+    for (const auto& [key, value] : changed.properties)
+        unit->properties[key] = value;
+    return reply(m);
+}
+
+int FakeSystemd::listUnits(sd_bus_message* m, const std::string& member) {
+    std::vector<std::string> wanted;
+    if (member == "ListUnitsByNames") {
+        for (const char* name : items<const char*>(m, 's'))
+            wanted.emplace_back(name);
+    } else {
+        std::vector<const char*> states;
+        std::vector<const char*> patterns;
+        if (member != "ListUnits") states = items<const char*>(m, 's');
+        if (member == "ListUnitsByPatterns") patterns = items<const char*>(m, 's');
+        for (const auto& [name, unit] : units_) {
+            bool match = patterns.empty();
+            for (const char* pattern : patterns)
+                match = match || ::fnmatch(pattern, name.c_str(), FNM_NOESCAPE) == 0;
+            bool state = states.empty();
+            for (const char* one : states)
+                state = state || unit.activeState == one || unit.loadState == one;
+            if (match && state) wanted.push_back(name);
+        }
+    }
+    sd_bus_message* answer = nullptr;
+    checked(sd_bus_message_new_method_return(m, &answer));
+    checked(sd_bus_message_open_container(answer, 'a', "(ssssssouso)"));
+    for (const std::string& name : wanted) {
+        const Unit* unit = find(name);
+        checked(sd_bus_message_append(
+            answer, "(ssssssouso)", name.c_str(), unit ? unit->description.c_str() : name.c_str(),
+            unit ? unit->loadState.c_str() : "not-found", unit ? unit->activeState.c_str() : "inactive",
+            unit ? (unit->activeState == "active" ? "running" : unit->activeState.c_str()) : "dead", "",
+            pathOf(name).c_str(), unit ? unit->job : 0, unit ? unit->jobType.c_str() : "",
+            jobPath(unit ? unit->job : 0).c_str()));
+    }
+    checked(sd_bus_message_close_container(answer));
+    return send(answer, kUniqueName);
+}
+
+/// A unit's path always leads to a unit: PID 1 loads one that is not there, as "not-found".
+int FakeSystemd::propertiesCall(sd_bus_message* m, const std::string& member) {
+    if (member != "Get")
+        return refuse(m, "org.freedesktop.DBus.Error.UnknownMethod", "Unknown method " + member + " or interface.");
+    const std::string interface = text(m);
+    const std::string property = text(m);
+    const std::string object = sd_bus_message_get_path(m);
+    if (object == kPath && property == "Version") return reply(m, "v", "s", version.c_str());
+    char* decoded = nullptr;
+    if (sd_bus_path_decode(object.c_str(), kUnitPrefix, &decoded) <= 0)
+        return refuse(m, "org.freedesktop.DBus.Error.UnknownObject", "Unknown object " + object + ".");
+    const std::string name = decoded;
+    std::free(decoded);
+    const Unit* unit = find(name);
+    Unit nothing;
+    nothing.loadState = "not-found";
+    const Unit& shown = unit ? *unit : nothing;
+    if (interface == "org.freedesktop.systemd1.Scope") {
+        if (property == "ControlGroup") return reply(m, "v", "s", shown.controlGroup.c_str());
+        if (property == "Slice") return reply(m, "v", "s", shown.slice.c_str());
+        if (property == "Result") return reply(m, "v", "s", shown.activeState == "failed" ? "resources" : "success");
+        if (property == "Delegate")
+            return reply(m, "v", "b",
+                         shown.properties.count("Delegate") && shown.properties.at("Delegate").text != "false");
+    }
+    if (interface == "org.freedesktop.systemd1.Unit") {
+        if (property == "Id") return reply(m, "v", "s", name.c_str());
+        if (property == "Description") return reply(m, "v", "s", shown.description.c_str());
+        if (property == "LoadState") return reply(m, "v", "s", shown.loadState.c_str());
+        if (property == "ActiveState") return reply(m, "v", "s", shown.activeState.c_str());
+        if (property == "Job") return reply(m, "v", "(uo)", shown.job, jobPath(shown.job).c_str());
+    }
+    return refuse(m, "org.freedesktop.DBus.Error.UnknownProperty", "Unknown property " + property);
+}
+
+} // namespace scopewright::fake

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The end of a sandbox: asked for, caused by an administrator, or come by itself.
+#include "bench.h"
+
+#include <sys/wait.h>
+
+#include <csignal>
+
+using namespace scopewright;
+using namespace scopewright::unit;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// The sandbox is no more, for PID 1, for the kernel and for clients.
+void gone(Bench& bench, const std::string& id) {
+    bench.settle();
+    CHECK(bench.systemd.find(bench.unitOf(id)) == nullptr);
+    CHECK_FALSE(bench.tree().exists(bench.scopeOf(id)));
+    CHECK(bench.emitted("SandboxRemoved") == 1);
+    CHECK(bench.emitted("InterfacesRemoved") >= 1);
+    CHECK(bench.list().empty());
+    CHECK(bench.answer(bench.manager(Bench::kRoot, "GetSandbox", id))->error == ours("NoSuchSandbox"));
+}
+
+Pending stop(Bench& bench, const std::string& id) {
+    return bench.manager(Bench::kRoot, "StopSandbox", id);
+}
+
+Pending kill(Bench& bench, const std::string& id, int signal) {
+    return bench.manager(Bench::kRoot, "KillSandbox", id, std::int32_t(signal));
+}
+
+config::Config patience(std::chrono::milliseconds time) {
+    config::Config config = fake::DaemonWorld::quick();
+    config.jobTimeout = time;
+    return config;
+}
+
+} // namespace
+
+TEST_CASE("a stopped sandbox is gone when the answer comes, its processes dead") {
+    NEEDS_CGROUPS();
+    for (const char* id : {"web", "a-stopslow"}) {
+        CAPTURE(id);
+        Bench bench;
+        Child& child = bench.sandbox(id);
+        REQUIRE(bench.answer(stop(bench, id))->text == "");
+        CHECK_FALSE(child.alive());
+        CHECK_FALSE(bench.tree().exists(bench.scopeOf(id)));
+        gone(bench, id);
+    }
+}
+
+TEST_CASE("a sandbox can be stopped through its object") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    bench.sandbox("web");
+    const std::string path = bench.path("web");
+    REQUIRE(bench.answer(bench.call(Bench::kRoot, path, Bench::kSandbox, "Stop"))->text == "");
+    gone(bench, "web");
+    CHECK(bench.answer(bench.call(Bench::kRoot, path, Bench::kSandbox, "Stop"))->error == ours("NoSuchSandbox"));
+}
+
+TEST_CASE("groups below the payload, and compat groups, go with their sandbox") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    Child& child = bench.sandbox("web");
+    REQUIRE(bench.answer(bench.createCompat("web", "c1"))->text == "");
+    bench.tree().make(bench.scopeOf("web") + "/payload/a/b");
+    REQUIRE(bench.tree().move(bench.scopeOf("web") + "/payload/a/b", child.pid()));
+    REQUIRE(bench.answer(stop(bench, "web"))->text == "");
+    CHECK_FALSE(child.alive());
+    gone(bench, "web");
+}
+
+TEST_CASE("the name of a stopped sandbox is free at once") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    bench.sandbox("web");
+    REQUIRE(bench.answer(stop(bench, "web"))->text == "");
+    Child& child = bench.sandbox("web");
+    CHECK(child.controlGroup() == bench.scopeOf("web") + "/payload");
+}
+
+TEST_CASE("there is nothing to stop where there is no sandbox") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    bench.sandbox("web");
+    REFUSED(bench, stop(bench, "other"), ours("NoSuchSandbox"));
+    REFUSED(bench, kill(bench, "other", SIGTERM), ours("NoSuchSandbox"));
+    REFUSED(bench, stop(bench, "../web"), fd("InvalidArgs"));
+}
+
+TEST_CASE("a sandbox that is starting is Busy for whoever wants to end or to change it") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    Child& child = bench.child();
+    Pending creating = bench.create("a-hang", pids(child));
+    REQUIRE(bench.until([&] { return bench.systemd.find(bench.unitOf("a-hang")) != nullptr; }));
+    REFUSED(bench, stop(bench, "a-hang"), ours("Busy"));
+    REFUSED(bench, kill(bench, "a-hang", SIGKILL), ours("Busy"));
+    REFUSED(bench, bench.createCompat("a-hang", "c"), ours("Busy"));
+    REFUSED(bench, bench.manager(Bench::kRoot, "RemoveGroup", "a-hang", "c"), ours("Busy"));
+    CHECK(bench.state("a-hang") == "starting");
+    bench.systemd.release(bench.unitOf("a-hang"));
+    CHECK(bench.answer(creating)->text == "");
+    CHECK(child.alive());
+}
+
+TEST_CASE("a second request for the end joins the first, and so do all later ones") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    bench.sandbox("a-stopslow");
+    std::vector<Pending> calls;
+    for (int i = 0; i < 10; ++i)
+        calls.push_back(stop(bench, "a-stopslow"));
+    for (const Pending& call : calls)
+        CHECK(bench.answer(call)->text == "");
+    CHECK(bench.systemd.logged("StopUnit " + bench.unitOf("a-stopslow")) == 1);
+    gone(bench, "a-stopslow");
+}
+
+TEST_CASE("while a sandbox is stopping nothing else can be done to it") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    bench.sandbox("a-stophang");
+    Pending stopping = stop(bench, "a-stophang");
+    REQUIRE(bench.until([&] { return bench.systemd.logged("StopUnit " + bench.unitOf("a-stophang")) == 1; }));
+    CHECK(bench.state("a-stophang") == "stopping");
+    CHECK(bench.answer(kill(bench, "a-stophang", SIGTERM))->error == ours("Busy"));
+    CHECK(bench.answer(bench.createCompat("a-stophang", "c"))->error == ours("Busy"));
+    bench.systemd.release(bench.unitOf("a-stophang"));
+    CHECK(bench.answer(stopping)->text == "");
+    gone(bench, "a-stophang");
+}
+
+TEST_CASE("a stop job that hangs is a Timeout, and the sandbox can be stopped again") {
+    NEEDS_CGROUPS();
+    Bench bench(patience(60ms));
+    bench.sandbox("a-stophang");
+    CHECK(bench.answer(stop(bench, "a-stophang"))->error == fd("Timeout"));
+    bench.settle();
+    CHECK(bench.emitted("SandboxRemoved") == 0);
+    bench.systemd.release(bench.unitOf("a-stophang"));
+    REQUIRE(bench.until([&] { return bench.emitted("SandboxRemoved") == 1; }));
+    gone(bench, "a-stophang");
+}
+
+TEST_CASE("a stop job that fails is UnitFailed") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    bench.sandbox("a-stopfail");
+    CHECK(bench.answer(stop(bench, "a-stopfail"))->error == ours("UnitFailed"));
+}
+
+TEST_CASE("a sandbox that ends while a stop was on its way is success for the one who asked") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    Child& child = bench.sandbox("web");
+    child.kill();
+    Pending stopping = stop(bench, "web");
+    CHECK((bench.answer(stopping)->error == "" || stopping->error == ours("NoSuchSandbox")));
+    REQUIRE(bench.until([&] { return bench.emitted("SandboxRemoved") == 1; }));
+    gone(bench, "web");
+}
+
+TEST_CASE("when the last process exits the objects go and the signal is sent, once") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    Child& first = bench.child();
+    Child& second = bench.child();
+    REQUIRE(bench.answer(bench.create("web", pids({&first, &second})))->text == "");
+    REQUIRE(bench.answer(bench.createCompat("web", "c1"))->text == "");
+    first.kill();
+    bench.pass(20ms);
+    CHECK(bench.state("web") == "running");
+    second.kill();
+    REQUIRE(bench.until([&] { return bench.emitted("SandboxRemoved") == 1; }));
+    gone(bench, "web");
+    CHECK(bench.systemd.logged("StopUnit " + bench.unitOf("web")) == 0);
+}
+
+TEST_CASE("when an administrator stops the unit the objects go and the signal is sent") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    Child& child = bench.sandbox("web");
+    bench.systemd.stop(bench.unitOf("web"));
+    REQUIRE(bench.until([&] { return bench.emitted("SandboxRemoved") == 1; }));
+    CHECK_FALSE(child.alive());
+    gone(bench, "web");
+}
+
+TEST_CASE("an id whose sandbox has just ended can be used before PID 1 has said a word") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    Child& child = bench.sandbox("web");
+    child.kill();
+    // The kernel's event and PID 1's signal are on their way while this is asked.
+    bench.sandbox("web");
+    CHECK(bench.list().size() == 1);
+}
+
+TEST_CASE("a signal reaches every process of a sandbox, wherever in it") {
+    NEEDS_CGROUPS();
+    for (const int signal : {SIGTERM, SIGKILL}) {
+        CAPTURE(signal);
+        Bench bench;
+        Child& first = bench.child();
+        Child& second = bench.child();
+        Child& outside = bench.child();
+        REQUIRE(bench.answer(bench.create("web", pids({&first, &second})))->text == "");
+        bench.tree().make(bench.scopeOf("web") + "/payload/a");
+        REQUIRE(bench.tree().move(bench.scopeOf("web") + "/payload/a", second.pid()));
+        REQUIRE(bench.answer(kill(bench, "web", signal))->text == "");
+        REQUIRE(bench.until([&] { return !first.alive() && !second.alive(); }));
+        CHECK(outside.alive());
+        REQUIRE(bench.until([&] { return bench.emitted("SandboxRemoved") == 1; }));
+    }
+}
+
+TEST_CASE("a signal that is none is refused, and nobody gets one") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    bench.sandbox("web");
+    const std::string path = bench.path("web");
+    for (const int signal : {0, -1, 65, 1000}) {
+        CAPTURE(signal);
+        REFUSED(bench, kill(bench, "web", signal), fd("InvalidArgs"));
+        REFUSED(bench, bench.call(Bench::kRoot, path, Bench::kSandbox, "Kill", std::int32_t(signal)),
+                fd("InvalidArgs"));
+    }
+}
+
+TEST_CASE("a stop under way may end with its service") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    bench.sandbox("a-stophang");
+    Pending first = stop(bench, "a-stophang");
+    Pending second = stop(bench, "a-stophang");
+    REQUIRE(bench.until([&] { return bench.systemd.logged("StopUnit " + bench.unitOf("a-stophang")) == 1; }));
+    bench.crash();
+    bench.systemd.release(bench.unitOf("a-stophang"));
+    bench.restart();
+    CHECK(bench.list().empty());
+}
+
+TEST_CASE("forged news about a unit change nothing") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    Child& child = bench.sandbox("web");
+    const auto signal = [&](const char* path, const char* interface, const char* member, const char* types,
+                            auto... args) {
+        sd_bus_message* raw = nullptr;
+        bus::check(sd_bus_message_new_signal(bench.peer(), &raw, path, interface, member), "signal");
+        bus::Message message = bus::Message::adopt(raw);
+        bus::check(sd_bus_message_append(raw, types, args...), "append");
+        bench.emit(":1.666", message);
+    };
+    const std::string unit = bench.unitOf("web");
+    constexpr const char* kPid1 = "/org/freedesktop/systemd1";
+    constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
+    signal(kPid1, kManager, "UnitRemoved", "so", unit.c_str(), "/org/freedesktop/systemd1/unit/x");
+    signal(kPid1, kManager, "Reloading", "b", 0);
+    signal(kPid1, kManager, "JobRemoved", "uoss", 1U, "/org/freedesktop/systemd1/job/1", unit.c_str(), "failed");
+    signal(kPid1, kManager, "UnitRemoved", "u", 7U);
+    signal("/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged", "sss", "org.freedesktop.systemd1",
+           ":1.1", "");
+    REQUIRE(bench.until([&] { return bench.service().idle(); }));
+    bench.settle();
+    CHECK(child.alive());
+    CHECK(bench.state("web") == "running");
+    CHECK(bench.emitted("SandboxRemoved") == 0);
+}
