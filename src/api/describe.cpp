@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "api/describe.h"
+
+#include "api/paths.h"
+#include "limits/properties.h"
+
+#include <nlohmann/json.hpp>
+
+namespace scopewright::api {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json describe(const limits::Resources& resources) {
+    Json json = Json::object();
+    for (const limits::Field& field : limits::kFields)
+        if (const std::optional<std::int64_t>& value = resources.*field.member) json[std::string(field.key)] = *value;
+    return json;
+}
+
+Json describe(const std::vector<limits::Skip>& skips) {
+    Json json = Json::array();
+    for (const limits::Skip& skip : skips)
+        json.push_back(Json{{"Key", skip.key}, {"Reason", limits::reason(skip)}, {"Since", limits::since(skip)}});
+    return json;
+}
+
+Json describe(const sandbox::Group& group) {
+    return Json{{"Name", group.name},
+                {"Kind", group.kind},
+                {"ControlGroup", group.controlGroup},
+                {"Resources", describe(group.resources)},
+                {"Skipped", describe(group.skipped)}};
+}
+
+Json describe(const sandbox::Sandbox& sandbox) {
+    Json groups = Json::array();
+    for (const auto& [name, group] : sandbox.groups)
+        groups.push_back(describe(group));
+    return Json{{"Id", sandbox.key.id},
+                {"OwnerUID", sandbox.key.uid},
+                {"Object", sandboxPath(sandbox.key)},
+                {"Unit", sandbox.unit},
+                {"Slice", sandbox.slice},
+                {"ControlGroup", sandbox.controlGroup},
+                {"State", sandbox::toString(sandbox.state)},
+                {"Resources", describe(sandbox.resources)},
+                {"Skipped", describe(sandbox.skipped)},
+                {"Groups", std::move(groups)}};
+}
+
+} // namespace
+
+std::string describe(const Context& context, uid_t viewer) {
+    Json sandboxes = Json::array();
+    for (const auto& [key, sandbox] : context.sandboxes.all())
+        if (sandbox::mayManage(viewer, key.uid)) sandboxes.push_back(describe(sandbox));
+    const Json json{{"Version", SCOPEWRIGHT_VERSION},
+                    {"SystemdVersion", context.systemdVersion},
+                    {"CgroupMode", "unified"},
+                    {"Controllers", context.sandboxes.root().controllers()},
+                    {"Features", features(context.systemdVersion)},
+                    {"Sandboxes", std::move(sandboxes)}};
+    return json.dump();
+}
+
+std::vector<std::string> features(unsigned systemdVersion) {
+    std::vector<std::string> names;
+    for (const limits::Feature& feature : {limits::kPidFds})
+        if (limits::available(feature, systemdVersion)) names.emplace_back(feature.name);
+    return names;
+}
+
+} // namespace scopewright::api

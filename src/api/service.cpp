@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "api/service.h"
+
+#include "api/paths.h"
+#include "base/log.h"
+#include "bus/handler.h"
+#include "systemd/version.h"
+
+#include <exception>
+
+namespace scopewright::api {
+
+namespace {
+
+void reportStray(std::exception_ptr error) noexcept {
+    try {
+        std::rethrow_exception(error);
+    } catch (const std::exception& failure) {
+        log::error(std::string("an operation failed: ") + failure.what());
+    }
+}
+
+} // namespace
+
+Service::Published::Published(Service& service, unsigned version)
+    : sandboxes(service.connection_.event(), service.systemd_, version, service.root_.duplicate(), service.config_,
+                service),
+      units(service.connection_, sandboxes),
+      context{service.connection_, service.callers_, service.operations_, sandboxes, service.config_, version} {}
+
+Service::Service(bus::Connection& connection, cgroup::Group root, config::Config config, LoadConfig loadConfig)
+    : connection_(connection),
+      root_(std::move(root)),
+      config_(std::move(config)),
+      loadConfig_(std::move(loadConfig)),
+      callers_(connection),
+      systemd_(connection, config_.jobTimeout),
+      operations_(reportStray) {}
+
+Service::~Service() {
+    if (published_) published_->sandboxes.close();
+}
+
+async::Task<void> Service::start() {
+    const std::string text = co_await systemd_.version();
+    const unsigned version = systemd::parseVersion(text);
+    if (version < systemd::kOldestVersion)
+        throw Error(ErrorCode::NotSupported, "systemd " + std::to_string(version) + " is older than " +
+                                                 std::to_string(systemd::kOldestVersion) +
+                                                 ", the oldest that is supported");
+    published_.emplace(*this, version);
+    co_await systemd_.subscribe();
+    co_await published_->sandboxes.recover();
+
+    sd_bus_slot* slot = nullptr;
+    bus::check(sd_bus_add_filter(connection_.raw(), &slot, onMessage, this), "look at messages");
+    published_->filter.reset(slot);
+    bus::check(sd_bus_add_object_manager(connection_.raw(), &slot, kManagerPath), "publish the object manager");
+    published_->objectManager.reset(slot);
+    auto reloadNow = [this] { reload(); };
+    published_->manager.emplace(published_->context, reloadNow);
+    published_->sandbox.emplace(published_->context);
+    published_->group.emplace(published_->context);
+}
+
+/// The first call of a connection waits until the bus has said who that is; then it is dealt with like any other.
+int Service::onMessage(sd_bus_message* message, void* userdata, sd_bus_error*) noexcept {
+    Service& self = *static_cast<Service*>(userdata);
+    const char* path = sd_bus_message_get_path(message);
+    const bool call = sd_bus_message_is_method_call(message, nullptr, nullptr) > 0;
+    if (!call || !path || !std::string_view(path).starts_with(kManagerPath)) return 0;
+    if (self.callers_.known(sd_bus_message_get_sender(message))) return 0;
+    self.spawn(self.introduce(bus::Message::share(message)));
+    return 1;
+}
+
+async::Task<void> Service::introduce(bus::Message call) {
+    ErrorCode code = ErrorCode::Failed;
+    std::string text;
+    try {
+        co_await callers_.identify(call);
+        bus::check(sd_bus_enqueue_for_read(connection_.raw(), call.raw()), "take up a call again");
+        co_return;
+    } catch (const Error& error) {
+        code = error.code();
+        text = error.what();
+    }
+    bus::replyWithError(call, code, text.c_str());
+}
+
+bool Service::idle() const noexcept {
+    return operations_.running() == 0 && (!published_ || !published_->sandboxes.busy());
+}
+
+std::size_t Service::count() const noexcept {
+    return published_ ? published_->sandboxes.all().size() : 0;
+}
+
+void Service::reload() {
+    if (!loadConfig_) return;
+    config_ = loadConfig_();
+    log::setLevel(config_.logLevel);
+    log::info("configuration read again");
+}
+
+// Sandboxes found at start are there before the objects are: nobody can have asked for them yet.
+
+void Service::sandboxAdded(const sandbox::Sandbox& sandbox) {
+    if (!published_ || !published_->sandbox) return;
+    published_->sandbox->emitNew(sandbox);
+    published_->manager->emitNew(sandbox);
+}
+
+void Service::sandboxRemoved(const sandbox::Sandbox& sandbox) {
+    if (!published_ || !published_->sandbox) return;
+    published_->sandbox->emitRemoved(sandbox);
+    published_->manager->emitRemoved(sandbox);
+}
+
+void Service::stateChanged(const sandbox::Sandbox& sandbox) {
+    if (published_ && published_->sandbox) published_->sandbox->emitChanged(sandbox, "State");
+}
+
+void Service::groupAdded(const sandbox::Sandbox& sandbox, const sandbox::Group& group) {
+    if (published_ && published_->sandbox) published_->sandbox->emitGroupNew(sandbox, group);
+}
+
+void Service::resourcesChanged(const sandbox::Sandbox& sandbox) {
+    if (!published_ || !published_->sandbox) return;
+    for (const char* property : {"Resources", "Skipped"})
+        published_->sandbox->emitChanged(sandbox, property);
+    published_->group->emitChanged(sandbox, sandbox.groups.at(sandbox::kPayload));
+}
+
+void Service::groupChanged(const sandbox::Sandbox& sandbox, const sandbox::Group& group) {
+    if (published_ && published_->group) published_->group->emitChanged(sandbox, group);
+}
+
+void Service::groupRemoved(const sandbox::Sandbox& sandbox, const sandbox::Group& group) {
+    if (published_ && published_->sandbox) published_->sandbox->emitGroupRemoved(sandbox, group);
+}
+
+} // namespace scopewright::api
