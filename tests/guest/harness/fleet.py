@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Several guests at once."""
+
+import concurrent.futures
+import dataclasses
+import traceback
+
+from . import container, machine, roots
+from .console import say, step
+from .process import CommandFailed, Stopped, stopping
+from .report import GuestReport
+
+
+@dataclasses.dataclass(frozen=True)
+class Guest:
+    kind: str  # "container" or "machine"
+    systemd: str
+    mode: str = "unified"
+    kernel_arguments: tuple[str, ...] = ()
+
+    def __str__(self):
+        return f"{self.kind} {self.systemd}" + ("" if self.mode == "unified" else f" {self.mode}")
+
+
+def parse_versions(text, kind):
+    """"252,257" or "all" as a list of guests."""
+    known = list(roots.RECIPES) if kind == "container" else list(machine.VERSIONS)
+    versions = known if text == "all" else [word for word in text.split(",") if word]
+    for version in versions:
+        if version not in known:
+            raise CommandFailed(f"no {kind} guest has systemd {version}; there are {', '.join(known)}")
+    return [Guest(kind, version) for version in versions]
+
+
+def _run_one(session, guest, commands, limit, environment):
+    try:
+        if guest.kind == "container":
+            return container.run(session, guest.systemd, commands, limit, environment)
+        return machine.run(session, guest.systemd, commands, limit, environment, guest.mode, guest.kernel_arguments)
+    except Stopped:
+        raise
+    except Exception as error:  # a bug of the harness must not take the other guests' results with it
+        say(f"{guest}: {traceback.format_exc()}")
+        return GuestReport(str(guest), session.directory, error=f"harness: {error!r}")
+
+
+def run(session, guests, commands, jobs=2, limit=600, environment=None):
+    """Runs the commands in every guest, at most jobs guests at a time. Reports come in the order of the guests."""
+    with concurrent.futures.ThreadPoolExecutor(max_workers=jobs) as pool, step(f"{len(guests)} guests, {jobs} at a time"):
+        futures = [pool.submit(_run_one, session, guest, commands, limit, environment or {}) for guest in guests]
+        try:
+            reports = []
+            for future in futures:
+                reports.append(future.result())
+                report = reports[-1]
+                say(f"{report.name}: {report.tally()} in {report.seconds:.0f} s"
+                    + (f" ({report.error})" if report.error else ""))
+            return reports
+        finally:
+            if stopping():
+                pool.shutdown(cancel_futures=True)
+
+
+def prepare(guests):
+    """Makes all that is cached for the guests, so that the run itself is short."""
+    for guest in guests:
+        roots.ensure(guest.systemd)
+        if guest.kind == "machine":
+            machine.base_archive(guest.systemd)

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""tests/all: every suite, one after the other, then a table and the total."""
+
+import argparse
+import concurrent.futures
+import dataclasses
+import os
+import shutil
+import subprocess
+import time
+
+from . import build, cgroups, fleet, mesontests, stage
+from .console import elapsed, say, show, tail
+from .process import CommandFailed, Stopped, stop_on_signals
+from .report import Tally
+from .session import Session
+
+CI = os.environ.get("CI") == "true"
+
+# With CI=true each of these must have run: a skip would hide that nothing was proven.
+HOST_SUITES = ("lint", "unit", "bus")
+CONTAINERS = "all"
+MACHINES = "252,257"
+GUEST_COMMANDS = [[f"/{stage.TESTS}/guest-tests"]]
+CONTAINER_LIMIT = 600
+MACHINE_LIMIT = 900
+
+SANITIZER_ENVIRONMENT = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1:detect_stack_use_after_return=1",
+                         "UBSAN_OPTIONS": "halt_on_error=1:abort_on_error=1:print_stacktrace=1"}
+
+
+@dataclasses.dataclass
+class Row:
+    name: str
+    tally: Tally
+    seconds: float
+    note: str = ""
+
+
+class Table:
+    def __init__(self):
+        self.rows = []
+
+    def add(self, name, tally, seconds, note=""):
+        self.rows.append(Row(name, tally, seconds, note))
+        say(f"{name}: {tally}" + (f" ({note})" if note else ""))
+
+    def failed(self, name, error, seconds=0.0):
+        self.add(name, Tally(failed=1), seconds, str(error))
+        log = getattr(error, "log", None)
+        if log:
+            say(f"the end of {log}:")
+            show(tail(log))
+
+    def skipped(self, name, reason):
+        if CI:
+            self.failed(name, f"must run in CI, but: {reason}")
+        else:
+            self.add(name, Tally(skipped=1), 0.0, reason)
+
+    def outcomes(self, outcomes, prefix="", must_have=()):
+        for suite in sorted({*outcomes, *must_have}, key=lambda name: ([*must_have, name].index(name), name)):
+            name = prefix + suite
+            if suite not in outcomes:
+                self.failed(name, "the build has no such test")
+                continue
+            outcome = outcomes[suite]
+            for test, output in outcome.failures:
+                say(f"{name}: {test} failed, the end of its output:")
+                show("\n".join(output.splitlines()[-60:]))
+            notes = "; ".join(outcome.notes)
+            if CI and suite in must_have and outcome.tally.passed == 0:
+                self.failed(name, f"must run in CI, but nothing in it passed: {notes}", outcome.seconds)
+            else:
+                self.add(name, outcome.tally, outcome.seconds, notes)
+
+    def reports(self, reports):
+        for report in reports:
+            for result in report.results:
+                if result.exit not in (0, 77):
+                    say(f"{report.name}: {result.command} ended with {result.exit}, the end of its output:")
+                    show("\n".join(result.output.splitlines()[-80:]))
+            if report.error and report.log:
+                say(f"{report.name}: the end of {report.log}:")
+                show(tail(report.log))
+            note = f"systemd {report.version}, booted in {report.boot_seconds:.1f} s" if report.boot_seconds else ""
+            self.add(report.name, report.tally(), report.seconds, report.error or note)
+
+    def print(self):
+        total = sum((row.tally for row in self.rows), Tally())
+        width = max([5, *(len(row.name) for row in self.rows)])
+        print(f"\n{'suite':{width}}  passed  failed  skipped  seconds")
+        for row in self.rows:
+            counts = row.tally
+            print(f"{row.name:{width}}  {counts.passed:6}  {counts.failed:6}  {counts.skipped:7}  {row.seconds:7.1f}  {row.note}")
+        print(f"{'all':{width}}  {total.passed:6}  {total.failed:6}  {total.skipped:7}  {elapsed():7.1f}\n")
+        return total
+
+
+def why_no_guests():
+    """A reason why this machine cannot run guests, or None."""
+    if os.geteuid() != 0:
+        return "guests need root (mounts, namespaces, cgroups)"
+    for tool in ("mmdebstrap", "systemd-nspawn", "qemu-system-x86_64", "patchelf"):
+        if not shutil.which(tool):
+            return f"{tool} is not installed (tests/setup installs it)"
+    probe = subprocess.run(["unshare", "--mount", "--propagation", "private", "mount", "-t", "tmpfs", "probe", "/mnt"],
+                           capture_output=True, text=True)
+    if probe.returncode != 0:
+        return f"this process may not mount: {probe.stderr.strip()}"
+    return None
+
+
+def why_no_containers():
+    if cgroups.unified_mount() is None:
+        return "no cgroup2 file system is mounted (mount -t cgroup2 none /sys/fs/cgroup/unified)"
+    return None
+
+
+def host_suites(table, quick):
+    werror = ["--werror"] if CI else []
+    if quick:  # nobody measures this build, and it compiles in half the time
+        product = build.Build("quick", ["--buildtype=debug", *werror]).make()
+    else:
+        product = build.product(options=werror).make()
+    table.outcomes(mesontests.run(product), must_have=HOST_SUITES)
+    return product
+
+
+def sanitizer_suites(table):
+    tree = build.Build("sanitizers", ["--buildtype=debug", "-Db_sanitize=address,undefined", "-Db_lundef=false"]).make()
+    table.outcomes(mesontests.run(tree, ["unit", "bus"], SANITIZER_ENVIRONMENT), "sanitizers ", ("unit", "bus"))
+
+
+def clang_suites(table):
+    if not shutil.which("clang++-14"):
+        table.skipped("clang unit", "clang++-14 is not installed")
+        return
+    tree = build.Build("clang", ["--buildtype=debug", "--werror"], ("clang-14", "clang++-14")).make()
+    table.outcomes(mesontests.run(tree, ["unit"]), "clang ", ("unit",))
+
+
+def guest_suites(table, product, guests, prepared):
+    usable = []
+    for guest in guests:
+        reason = why_no_guests() or (why_no_containers() if guest.kind == "container" else None)
+        if reason:
+            table.skipped(str(guest), reason)
+            continue
+        try:
+            prepared[guest].result()
+            usable.append(guest)
+        except CommandFailed as failure:
+            table.failed(str(guest), failure)
+    if not usable:
+        return
+    with Session() as session:
+        staged = stage.make(session, product)
+        if not (staged / GUEST_COMMANDS[0][0].lstrip("/")).exists():
+            raise CommandFailed(f"the build has no {stage.GUEST_TESTS}, so there is nothing to run in guests")
+        for kind, limit in (("container", CONTAINER_LIMIT), ("machine", MACHINE_LIMIT)):
+            some = [guest for guest in usable if guest.kind == kind]
+            if some:
+                table.reports(fleet.run(session, some, GUEST_COMMANDS, jobs=2, limit=limit))
+        say(f"guests' logs: {session.directory}")
+
+
+def attempt(table, name, function, *arguments):
+    """Runs a suite; that it cannot be built or breaks counts as one failure, and the others still run."""
+    begun = time.monotonic()
+    try:
+        return function(table, *arguments)
+    except CommandFailed as failure:
+        table.failed(name, failure, time.monotonic() - begun)
+        return None
+
+
+def main(argv):
+    parser = argparse.ArgumentParser(prog="tests/all", description="Everything that proves the tree.")
+    parser.add_argument("--quick", action="store_true", help="no guests, no sanitizers, no second compiler")
+    options = parser.parse_args(argv)
+    stop_on_signals()
+    table = Table()
+    try:
+        guests = [] if options.quick else [*fleet.parse_versions(CONTAINERS, "container"),
+                                           *fleet.parse_versions(MACHINES, "machine")]
+        # Roots are made while the compiler runs: they mostly wait for the network.
+        with concurrent.futures.ThreadPoolExecutor(max_workers=1) as background:
+            can = not why_no_guests()
+            prepared = {guest: background.submit(fleet.prepare, [guest]) for guest in guests if can}
+            product = attempt(table, "build", host_suites, options.quick)
+            if not options.quick:
+                attempt(table, "sanitizers", sanitizer_suites)
+                attempt(table, "clang", clang_suites)
+                if product:
+                    attempt(table, "guests", guest_suites, product, guests, prepared)
+    except Stopped:
+        say("stopped; everything is cleaned up")
+        return 130
+    total = table.print()
+    print(total)
+    return 1 if total.failed else 0
