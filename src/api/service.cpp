@@ -89,7 +89,10 @@ async::Task<void> Service::introduce(bus::Message call) {
 }
 
 bool Service::idle() const noexcept {
-    return operations_.running() == 0 && (!published_ || !published_->sandboxes.busy());
+    // A call that waited for its caller's name stands in this queue when its first operation is over.
+    std::uint64_t unread = 0;
+    sd_bus_get_n_queued_read(connection_.raw(), &unread);
+    return unread == 0 && operations_.running() == 0 && (!published_ || !published_->sandboxes.busy());
 }
 
 std::size_t Service::count() const noexcept {

@@ -34,7 +34,7 @@ public:
     /// or is older than what this daemon knows.
     async::Task<void> start();
 
-    /// Nothing is under way: no call is being answered, nothing goes on in the background.
+    /// Nothing is under way: no call has been read or is being answered, nothing goes on in the background.
     bool idle() const noexcept;
     /// Grows with every call and every operation.
     std::size_t activity() const noexcept { return operations_.spawned(); }
