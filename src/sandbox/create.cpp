@@ -347,11 +347,12 @@ async::Task<void> Sandboxes::leadBack(SandboxSpec& spec) {
         const std::optional<cgroup::Group> payload = scope ? scope->child(kPayload) : std::nullopt;
         if (payload) leadOut(*payload, spec.processes);
         if (scope) leadOut(*scope, spec.processes);
-        // One that is exiting takes a move for granted and stays where it is, for a moment.
-        if (scope) co_await emptied(*scope, kPatienceWithExits);
-        // Also in groups that a process has made by itself, or as threads of a leader that has exited.
-        if (scope && scope->populated().value_or(true))
-            throw Error(ErrorCode::Failed, "its processes cannot go back to where they were");
+        // One that is exiting takes a move for granted and stays where it is, for a moment; then PID 1 may be the first to
+        // see that the scope is empty, and remove it. What does not leave lives in groups that a process has made by
+        // itself, or as threads of a leader that has exited.
+        bool left = true;
+        if (scope) left = co_await emptied(*scope, kPatienceWithExits);
+        if (!left) throw Error(ErrorCode::Failed, "its processes cannot go back to where they were");
         co_await systemd_.stopUnit(spec.unit);
         co_return;
     } catch (const std::exception& error) {
