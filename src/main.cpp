@@ -6,6 +6,8 @@
 #include "cgroup/group.h"
 #include "config/config.h"
 #include "daemon.h"
+#include "limits/properties.h"
+#include "systemd/version.h"
 
 #include <getopt.h>
 
@@ -26,6 +28,8 @@ constexpr const char* kHelp = "scopewrightd [OPTIONS...]\n\n"
                               "     --version                Show the version\n"
                               "     --check-config [FILE...] Say what is wrong with the configuration, or with FILEs\n"
                               "     --print-config           Show the configuration in force\n"
+                              "     --features[=VERSION]     Show which unit properties the running systemd takes,\n"
+                              "                              or the one of that version\n"
                               "     --print-introspection[=INTERFACE]\n"
                               "                              Show the D-Bus interfaces as XML\n"
                               "     --cgroup-root=PATH       Use the cgroup v2 hierarchy mounted there\n"
@@ -46,6 +50,12 @@ int checkConfig(const std::vector<std::string>& files) {
     return loaded.diagnostics.empty() ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+int printFeatures(const char* version) {
+    const unsigned number = version ? systemd::parseVersion(version) : systemd::runningVersion();
+    std::fputs(limits::tables(number).c_str(), stdout);
+    return EXIT_SUCCESS;
+}
+
 int printIntrospection(const char* interface) {
     if (interface) {
         std::fputs(api::introspect(interface).c_str(), stdout);
@@ -64,12 +74,13 @@ int serve(const char* cgroupRoot) {
 }
 
 int run(int argc, char* argv[]) {
-    enum Option { kVersion = 256, kCheckConfig, kPrintConfig, kPrintIntrospection, kCgroupRoot };
+    enum Option { kVersion = 256, kCheckConfig, kPrintConfig, kFeatures, kPrintIntrospection, kCgroupRoot };
     static constexpr option kOptions[] = {
         {"help", no_argument, nullptr, 'h'},
         {"version", no_argument, nullptr, kVersion},
         {"check-config", no_argument, nullptr, kCheckConfig},
         {"print-config", no_argument, nullptr, kPrintConfig},
+        {"features", optional_argument, nullptr, kFeatures},
         {"print-introspection", optional_argument, nullptr, kPrintIntrospection},
         {"cgroup-root", required_argument, nullptr, kCgroupRoot},
         {},
@@ -82,6 +93,7 @@ int run(int argc, char* argv[]) {
             case kVersion: std::puts("scopewright " SCOPEWRIGHT_VERSION); return EXIT_SUCCESS;
             case kCheckConfig: check = true; break;
             case kPrintConfig: std::fputs(config::toToml(loadConfig()).c_str(), stdout); return EXIT_SUCCESS;
+            case kFeatures: return printFeatures(optarg);
             case kPrintIntrospection: return printIntrospection(optarg);
             case kCgroupRoot: cgroupRoot = optarg; break;
             default: return kExitUsage;

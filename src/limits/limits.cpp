@@ -21,11 +21,6 @@ using Texts = std::vector<std::pair<std::string, std::string>>;
 
 static_assert(std::ranges::is_sorted(kFields, {}, &Field::key));
 
-/// What sandboxes put in force by now.
-constexpr std::array<std::string_view, 7> kApplied{"cpu.period",         "cpu.quota",   "cpu.shares", "memory.limit",
-                                                   "memory.reservation", "memory.swap", "pids.limit"};
-static_assert(std::ranges::is_sorted(kApplied));
-
 template <class Row, std::size_t N>
 const Row* find(const std::array<Row, N>& rows, std::string_view key) {
     const auto* row = std::ranges::find(rows, key, &Row::key);
@@ -158,10 +153,6 @@ const std::vector<std::string_view>& resourceKeys() {
 
 bool isResourceKey(std::string_view key) {
     return std::ranges::binary_search(resourceKeys(), key);
-}
-
-bool isApplied(std::string_view key) {
-    return std::ranges::binary_search(kApplied, key);
 }
 
 void set(Resources& resources, std::string_view key, const Value& value) {

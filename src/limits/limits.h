@@ -84,9 +84,6 @@ bool isResourceKey(std::string_view key);
 /// All of them, sorted.
 const std::vector<std::string_view>& resourceKeys();
 
-/// True for those of them that sandboxes put in force by now; the rest is told as skipped.
-bool isApplied(std::string_view key);
-
 /// Sets one field from a D-Bus value. InvalidArgument and PropertyNotAllowed name the key and the value.
 ///
 ///     numbers (kFields)        x, t, i, u        blockIO.weightDevice  a(st)  "8:16", 10..1000; 0: the default again

@@ -2,8 +2,11 @@
 #include "systemd/version.h"
 
 #include "base/error.h"
+#include "bus/bus.h"
 
 #include <charconv>
+#include <cstdlib>
+#include <memory>
 
 namespace scopewright::systemd {
 
@@ -17,6 +20,20 @@ unsigned parseVersion(std::string_view text) {
     if (error != std::errc() || !ended || version == 0)
         throw Error(ErrorCode::NotSupported, "systemd says its version is " + quoted(text) + ", which is no version");
     return version;
+}
+
+unsigned runningVersion() {
+    sd_bus* opened = nullptr;
+    bus::check(sd_bus_open_system(&opened), "connect to the system bus");
+    const bus::BusHandle bus(opened);
+    sd_bus_error error = SD_BUS_ERROR_NULL;
+    char* text = nullptr;
+    const int result = sd_bus_get_property_string(bus.get(), "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
+                                                  "org.freedesktop.systemd1.Manager", "Version", &error, &text);
+    sd_bus_error_free(&error);
+    bus::check(result, "ask PID 1 for its version");
+    const std::unique_ptr<char, decltype(&std::free)> owned(text, &std::free);
+    return parseVersion(text);
 }
 
 } // namespace scopewright::systemd

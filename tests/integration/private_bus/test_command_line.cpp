@@ -93,6 +93,26 @@ TEST_CASE("the shipped configuration is what is in force without one") {
     CHECK(daemon({"--check-config", directory.write("printed.toml", printed.output)}).output.empty());
 }
 
+TEST_CASE("the table of properties is printed against the systemd that runs, or another one") {
+    const auto verdict = [](const std::string& text, const std::string& property) {
+        const std::size_t at = text.find(property + " ");
+        const std::size_t start = at == std::string::npos ? at : text.rfind('\n', at) + 1;
+        return at == std::string::npos ? "" : text.substr(start, text.find(' ', start) - start);
+    };
+    PrivateBus bus("252.39-1~deb12u2");
+    const Result here = daemon({"--features"});
+    CHECK(here.status == 0);
+    CHECK(verdict(here.output, "AllowedCPUs") == "yes");
+    CHECK(verdict(here.output, "OOMPolicy") == "no");
+    CHECK(verdict(here.output, "PIDFDs") == "no");
+    const Result newer = daemon({"--features=255.4"});
+    CHECK(verdict(newer.output, "OOMPolicy") == "yes");
+    CHECK(verdict(newer.output, "PIDFDs") == "yes");
+    CHECK(daemon({"--features=newest"}).status == 1);
+    bus.kill();
+    CHECK(daemon({"--features"}).status == 1);
+}
+
 TEST_CASE("help and version are printed, and wrong arguments refused") {
     CHECK(daemon({"--version"}).output.find(SCOPEWRIGHT_VERSION) != std::string::npos);
     CHECK(daemon({"--version"}).status == 0);

@@ -79,7 +79,6 @@ TEST_CASE("keys of the specification are known, applied or not; others are not")
         CAPTURE(key);
         CHECK(isResourceKey(key));
     }
-    CHECK(isApplied("memory.limit"));
     CHECK(resourceKeys().size() == 32);
     CHECK(std::ranges::is_sorted(resourceKeys()));
     for (const char* key :

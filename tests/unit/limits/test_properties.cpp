@@ -5,6 +5,8 @@
 #include "catch.h"
 #include "limits/plan.h"
 
+#include <fstream>
+#include <iterator>
 #include <optional>
 #include <set>
 
@@ -175,4 +177,10 @@ TEST_CASE("both tables can be read, a row a line") {
     CHECK(lineOf("AllowedCPUs").ends_with("payload/cpuset.cpus"));
     CHECK(lineOf("cpu.burst").ends_with(" cpu.max.burst"));
     CHECK(lineOf("PIDFDs").starts_with("no "));
+}
+
+TEST_CASE("the manual page has the tables that the code has") {
+    std::ifstream page(std::string(SCOPEWRIGHT_SOURCE_ROOT) + "/man/scopewright.7.scd");
+    const std::string text{std::istreambuf_iterator<char>(page), {}};
+    CHECK(text.find("\n```\n" + tables(0) + "```\n") != std::string::npos);
 }
