@@ -17,20 +17,10 @@ namespace {
 const std::string kController = "controller.";
 const std::string kUnconfigured = "unconfigured.";
 const std::string kRefused = "refused.";
-const std::string kSince = "since.";
+const std::string kNotTaken = "untaken.";
 
 void add(std::vector<Skip>& skipped, Skip one) {
     if (std::ranges::find(skipped, one) == skipped.end()) skipped.push_back(std::move(one));
-}
-
-/// Why a file stands in the plan, for who does not write files: the systemd that would have had a property.
-std::string causeOfFile(const FileValue& file, unsigned systemdVersion) {
-    for (const PropertyRule& rule : kProperties)
-        if (rule.key == file.key && !rule.property.empty() && !available(rule, systemdVersion))
-            return kSince + std::to_string(rule.since);
-    if (file.file == "memory.swap.max" && !available(kSwapZero, systemdVersion))
-        return kSince + std::to_string(kSwapZero.since);
-    return kUnsupported;
 }
 
 } // namespace
@@ -47,13 +37,16 @@ std::string refusedByKernel(int error) {
     return kRefused + std::to_string(error);
 }
 
+std::string notTaken(std::string_view property) {
+    return kNotTaken + std::string(property);
+}
+
 bool isControllerMissing(const Skip& skip) {
     return skip.cause.starts_with(kController);
 }
 
 std::string reason(const Skip& skip) {
     const std::string& cause = skip.cause;
-    if (cause == kUnsupported) return "this version of scopewright does not apply it";
     if (cause == kNoSuchFile) return "control groups v2 have no such setting";
     if (cause == kIdleGroup) return "cpu.idle is set, and an idle group has no weight";
     if (cause == kNeedsProgram) return "PID 1 has no words for these rules, and no device program can be attached";
@@ -66,12 +59,17 @@ std::string reason(const Skip& skip) {
         const std::uint64_t error = parseNumber(cause.substr(kRefused.size())).value_or(0);
         return "the kernel refused it: " + std::generic_category().message(static_cast<int>(error));
     }
-    if (cause.starts_with(kSince)) return "it needs systemd " + cause.substr(kSince.size());
+    if (cause.starts_with(kNotTaken))
+        return "PID 1 refuses " + cause.substr(kNotTaken.size()) +
+               ", which it should know; a file stands in its place where there is one";
     return cause;
 }
 
 std::string since(const Skip& skip) {
-    return skip.cause.starts_with(kSince) ? skip.cause.substr(kSince.size()) : "";
+    if (!skip.cause.starts_with(kNotTaken)) return "";
+    for (const PropertyRule& rule : kProperties)
+        if (rule.property == std::string_view(skip.cause).substr(kNotTaken.size())) return std::to_string(rule.since);
+    return "";
 }
 
 std::vector<FileValue> inOrder(std::vector<FileValue> files, bool growing) {
@@ -111,19 +109,6 @@ ScopePlan planScope(const Resources& resources, const Context& context) {
             case Step::Kind::Overridden: break;
         }
     }
-    return plan;
-}
-
-ScopePlan planScope(const Resources& resources, unsigned systemdVersion) {
-    Context context;
-    context.systemdVersion = systemdVersion;
-    ScopePlan plan = planScope(resources, context);
-    for (const FileValue& file : plan.files)
-        add(plan.skipped, Skip{file.key, causeOfFile(file, systemdVersion)});
-    for (const FileValue& file : plan.scopeFiles)
-        add(plan.skipped, Skip{file.key, causeOfFile(file, systemdVersion)});
-    plan.files.clear();
-    plan.scopeFiles.clear();
     return plan;
 }
 

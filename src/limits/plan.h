@@ -34,12 +34,11 @@ std::vector<FileValue> inOrder(std::vector<FileValue> files, bool growing);
 struct Skip {
     std::string key;
     std::string cause; ///< one of those below, or "controller.<name>", "unconfigured.<name>", "refused.<errno>",
-                       ///< "since.<version>"
+                       ///< "untaken.<property>"
 
     bool operator==(const Skip&) const = default;
 };
 
-inline constexpr const char* kUnsupported = "unsupported";
 inline constexpr const char* kNoSuchFile = "v1";        ///< control groups v2 know no such thing
 inline constexpr const char* kIdleGroup = "idle";       ///< cpu.idle makes it meaningless
 inline constexpr const char* kNeedsProgram = "program"; ///< a device program, which cannot be attached
@@ -47,9 +46,10 @@ inline constexpr const char* kNotShown = "compat";      ///< not in a group that
 std::string missingController(std::string_view controller);
 std::string unconfiguredController(std::string_view controller);
 std::string refusedByKernel(int error);
+std::string notTaken(std::string_view property); ///< PID 1 refuses a property that the table says it has
 bool isControllerMissing(const Skip& skip);
 
-/// A sentence for people; the systemd version from which on the resource would be in force, or empty.
+/// A sentence for people; the systemd version that should take the property that this one refuses, or empty.
 std::string reason(const Skip& skip);
 std::string since(const Skip& skip);
 
@@ -60,6 +60,7 @@ struct Context {
     bool starting = true;                    ///< the unit is new: start-only properties go, resets need not
     bool devicePrograms = false;             ///< somebody will attach ScopePlan::program
     std::vector<DeviceNumber> absentDevices; ///< of blockDevices(), those that /dev/block has not
+    std::vector<std::string> notTaken;       ///< properties that this PID 1 has refused, whatever the table says
 };
 
 /// The block devices that the resources speak of. PID 1 takes any path and passes over one that leads nowhere, so the
@@ -80,9 +81,6 @@ struct ScopePlan {
 /// it models must be said to it; the rest are files.
 ScopePlan planScope(const Resources& resources, const Context& context);
 
-/// The same for who writes no files yet: what would be one is skipped.
-ScopePlan planScope(const Resources& resources, unsigned systemdVersion);
-
 struct GroupPlan {
     std::vector<FileValue> files;
     std::vector<Skip> skipped;
@@ -102,8 +100,5 @@ struct CompatStyle {
 /// A process-less group, with the numbers from which cAdvisor computes those of the container. Which controllers it has
 /// is for the caller to see.
 GroupPlan planCompat(const Resources& resources, const CompatStyle& style);
-
-/// Its files alone, in the common style.
-std::vector<FileValue> planCompat(const Resources& resources);
 
 } // namespace scopewright::limits

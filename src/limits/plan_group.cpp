@@ -144,8 +144,4 @@ GroupPlan planCompat(const Resources& resources, const CompatStyle& style) {
     return std::move(files.plan);
 }
 
-std::vector<FileValue> planCompat(const Resources& resources) {
-    return planCompat(resources, CompatStyle()).files;
-}
-
 } // namespace scopewright::limits

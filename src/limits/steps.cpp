@@ -47,7 +47,8 @@ private:
     }
 
     bool takes(const PropertyRule& rule) const {
-        return available(rule, context_.systemdVersion) && (rule.change == Change::Live || context_.starting);
+        return available(rule, context_.systemdVersion) && (rule.change == Change::Live || context_.starting) &&
+               std::ranges::find(context_.notTaken, rule.property) == context_.notTaken.end();
     }
 
     bool absent(DeviceNumber device) const {
@@ -268,12 +269,16 @@ private:
 
     void devices() {
         if (!wishes_.devices) return;
+        if (!takes(rule("devices"))) return program();
         const DeviceProperties told = toDeviceProperties(emulate(*wishes_.devices), context_.systemdVersion);
         property("devices", "DevicePolicy", told.policy);
         // PID 1 adds to the list it has; the empty one clears it.
         property("devices", "DeviceAllow", Texts());
         if (!told.allow.empty()) property("devices", "DeviceAllow", told.allow);
-        if (told.exact) return;
+        if (!told.exact) program();
+    }
+
+    void program() {
         if (context_.devicePrograms)
             steps_.push_back(Step{Step::Kind::Program, "devices", {}, {}, "", *wishes_.devices});
         else
@@ -289,7 +294,16 @@ private:
 
 std::vector<Step> planSteps(const Resources& resources, const Context& context) {
     const Wishes wishes = resolve(resources);
-    return Planner(wishes, context).plan();
+    std::vector<Step> steps = Planner(wishes, context).plan();
+    if (context.notTaken.empty()) return steps;
+    // What would have been a property is told, also where a file stands in its place.
+    Context trusting = context;
+    trusting.notTaken.clear();
+    for (const Step& step : Planner(wishes, trusting).plan())
+        if (step.kind == Step::Kind::Property &&
+            std::ranges::find(context.notTaken, step.property.name) != context.notTaken.end())
+            steps.push_back(Step{Step::Kind::Skipped, step.key, {}, {}, notTaken(step.property.name), {}});
+    return steps;
 }
 
 } // namespace scopewright::limits

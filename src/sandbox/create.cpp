@@ -222,11 +222,15 @@ Properties Sandboxes::scopeProperties(const SandboxSpec& spec, const limits::Sco
 }
 
 async::Task<void> Sandboxes::launch(SandboxSpec& spec) {
-    const limits::ScopePlan plan = this->plan(spec.resources, true);
+    limits::ScopePlan plan;
+    for (bool started = false; !started;) {
+        plan = this->plan(spec.resources, true);
+        refuseSkipsIfStrict(spec.strict, plan.skipped);
+        const Properties properties = scopeProperties(spec, plan);
+        async::Task<void> call = startUnit(spec, properties);
+        started = co_await taken(std::move(call), plan.properties);
+    }
     std::vector<limits::Skip> skipped = plan.skipped;
-    refuseSkipsIfStrict(spec.strict, skipped);
-    const Properties properties = scopeProperties(spec, plan);
-    co_await startUnit(spec, properties);
     const std::string path = co_await verify(spec);
 
     const std::optional<cgroup::Group> scope = root_.open(path);
@@ -347,8 +351,8 @@ async::Task<void> Sandboxes::leadBack(SandboxSpec& spec) {
         const std::optional<cgroup::Group> payload = scope ? scope->child(kPayload) : std::nullopt;
         if (payload) leadOut(*payload, spec.processes);
         if (scope) leadOut(*scope, spec.processes);
-        // One that is exiting takes a move for granted and stays where it is, for a moment; then PID 1 may be the first to
-        // see that the scope is empty, and remove it. What does not leave lives in groups that a process has made by
+        // One that is exiting takes a move for granted and stays where it is, for a moment; then PID 1 may be the first
+        // to see that the scope is empty, and remove it. What does not leave lives in groups that a process has made by
         // itself, or as threads of a leader that has exited.
         bool left = true;
         if (scope) left = co_await emptied(*scope, kPatienceWithExits);

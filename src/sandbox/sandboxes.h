@@ -83,6 +83,10 @@ private:
     cgroup::Group scopeOf(const Sandbox& sandbox);
     GroupRules groupRules() const;
 
+    // refusals.cpp
+    async::Task<bool> taken(async::Task<void> call, const Properties& properties);
+    async::Task<bool> learnNotTaken(const Properties& properties);
+
     // update.cpp
     limits::ScopePlan plan(const limits::Resources& resources, bool starting) const;
     async::Task<void> putInForce(Key key, limits::Resources merged, bool growing);
@@ -125,6 +129,7 @@ private:
     std::map<std::string, Key> byUnit_;
     std::set<std::string> due_; ///< units to be looked at again
     bool settling_ = false;
+    std::vector<std::string> notTaken_; ///< see limits::Context
     async::Broadcast changed_;
     async::Scope background_; ///< last, so that its tasks end before what they use
 };

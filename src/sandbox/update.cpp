@@ -28,6 +28,7 @@ limits::Context Sandboxes::planningContext(const limits::Resources& resources) c
     context.controllers = root_.controllers();
     context.devicePrograms = true;
     context.absentDevices = absentDevices(resources);
+    context.notTaken = notTaken_;
     return context;
 }
 
@@ -66,10 +67,14 @@ async::Task<void> Sandboxes::update(Key key, limits::Resources wanted) {
 
 async::Task<void> Sandboxes::putInForce(Key key, limits::Resources merged, bool growing) {
     const std::string unit = at(key).unit;
-    const limits::ScopePlan plan = this->plan(merged, false);
     // The kernel refuses a quota below the burst, and PID 1 then only writes that to its log.
     scopeOf(at(key)).tryWrite("cpu.max.burst", "0");
-    co_await systemd_.setUnitProperties(unit, plan.properties);
+    limits::ScopePlan plan;
+    for (bool done = false; !done;) {
+        plan = this->plan(merged, false);
+        async::Task<void> call = systemd_.setUnitProperties(unit, plan.properties);
+        done = co_await taken(std::move(call), plan.properties);
+    }
 
     at(key);
     Sandbox& sandbox = *find(key);

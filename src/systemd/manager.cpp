@@ -14,6 +14,7 @@ constexpr const char* kDestination = "org.freedesktop.systemd1";
 constexpr const char* kPath = "/org/freedesktop/systemd1";
 constexpr const char* kInterface = "org.freedesktop.systemd1.Manager";
 constexpr const char* kProperties = "org.freedesktop.DBus.Properties";
+constexpr const char* kScope = "org.freedesktop.systemd1.Scope";
 
 /// How long a job's signal may take before PID 1 is asked instead, and how often it is asked then.
 constexpr std::chrono::milliseconds kBeforePolling{2000};
@@ -165,7 +166,7 @@ async::Task<std::optional<Unit>> Manager::inspect(std::string unit) {
 }
 
 async::Task<std::string> Manager::controlGroup(std::string unit) {
-    return unitProperty(std::move(unit), "org.freedesktop.systemd1.Scope", "ControlGroup");
+    return unitProperty(std::move(unit), kScope, "ControlGroup");
 }
 
 async::Task<std::string> Manager::unitProperty(std::string unit, std::string interface, std::string property) {
@@ -176,6 +177,22 @@ async::Task<std::string> Manager::unitProperty(std::string unit, std::string int
     bus::read(reply.raw(), value);
     const std::string* text = std::get_if<std::string>(&value);
     co_return text ? *text : std::string();
+}
+
+async::Task<Properties> Manager::scopeProperties(std::string unit) {
+    const std::string path = unitPath(unit);
+    bus::Message call = bus::methodCall(connection_.raw(), kDestination, path.c_str(), kProperties, "GetAll", kScope);
+    bus::Message reply = co_await connection_.call(call, patience_);
+    sd_bus_message* m = reply.raw();
+    Properties properties;
+    // Some two hundred of them, which is more than a caller of ours may send at once.
+    bus::check(sd_bus_message_enter_container(m, 'a', "{sv}"), "read a scope's properties");
+    while (bus::check(sd_bus_message_enter_container(m, 'e', "sv"), "read a scope's properties") > 0) {
+        auto [name, value] = bus::unpack<std::string, Value>(reply);
+        properties.push_back(Property{std::move(name), std::move(value)});
+        bus::check(sd_bus_message_exit_container(m), "read a scope's properties");
+    }
+    co_return properties;
 }
 
 async::Task<std::vector<Unit>> Manager::listScopes() {

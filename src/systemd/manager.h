@@ -48,6 +48,9 @@ public:
     /// Changes properties of a living unit, until it ends.
     async::Task<void> setUnitProperties(std::string unit, Properties properties);
 
+    /// All that PID 1 shows of a scope: what it models of resources, and the names are those that it knows.
+    async::Task<Properties> scopeProperties(std::string unit);
+
     /// Forgets a unit's failure, which also frees its name.
     async::Task<void> resetFailed(std::string unit);
 

@@ -7,10 +7,12 @@
 //   hang       the job never ends                          hangmoved  … after the processes were moved
 //   lost       nobody is told that the job has ended       empty      done, but the processes are elsewhere
 //   vanish     done, and the unit is gone at once          refuse     the method answers with `refusal`
+//   refuseset  the method that changes its properties answers with `refusal`
 //   silent     the method does nothing and has no answer   mute       the method works and has no answer
 //   stopslow, stophang, stopfail: the same for the job that stops it; an empty one stays until it is told to stop
 #pragma once
 
+#include "base/value.h"
 #include "cgroup_tree.h"
 
 #include <systemd/sd-bus.h>
@@ -21,18 +23,11 @@
 #include <functional>
 #include <list>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 namespace scopewright::fake {
-
-/// A unit property as it was sent.
-struct Sent {
-    std::string signature;
-    std::string text; ///< of a string, a number or a boolean ("true"); "" of anything else
-    std::vector<std::uint32_t> numbers;
-    std::vector<int> fds;
-};
 
 struct Unit {
     std::string name;
@@ -41,7 +36,7 @@ struct Unit {
     std::string activeState = "inactive";
     std::string slice = "scopewright.slice";
     std::string controlGroup;
-    std::map<std::string, Sent> properties;
+    std::map<std::string, Value> properties; ///< as they were sent, lists merged as PID 1 does
     std::vector<std::uint32_t> pids;
     std::uint32_t job = 0;
     std::string jobType;
@@ -49,6 +44,9 @@ struct Unit {
     bool stopping = false; ///< the job that stops it has begun its work
     int events = -1;
     sd_event_source* watch = nullptr;
+
+    /// Of a string, a number or a boolean ("true"); "" of anything else, and of what was not sent.
+    std::string text(const std::string& property) const;
 };
 
 /// Is `word` one of the words of the unit's name?
@@ -70,9 +68,10 @@ public:
     std::string version = "252.39-1~deb12u2";
     std::chrono::milliseconds delay{50};
     std::string refusal = "org.freedesktop.systemd1.TransactionIsDestructive";
-    bool deaf = false;     ///< answers nothing at all any more
-    bool quiet = false;    ///< sends no signal about units
-    bool stubborn = false; ///< ResetFailedUnit does nothing
+    bool deaf = false;             ///< answers nothing at all any more
+    bool quiet = false;            ///< sends no signal about units
+    bool stubborn = false;         ///< ResetFailedUnit does nothing
+    std::set<std::string> without; ///< properties that this PID 1 lacks, whatever its version
 
     /// A unit that was there before; active ones get a control group with `pids` in it.
     Unit& addUnit(const std::string& name, const std::string& description, const std::string& activeState = "active",
@@ -124,7 +123,14 @@ private:
     int listUnits(sd_bus_message* m, const std::string& member);
     int setUnitProperties(sd_bus_message* m);
 
-    std::string refuseProperties(const Unit& unit, std::string& message);
+    // fake_properties.cpp
+    Properties readProperties(sd_bus_message* m);
+    std::map<std::string, Value> merged(std::map<std::string, Value> before, const Properties& changes);
+    std::string refuseProperties(const std::string& unit, const std::map<std::string, Value>& properties,
+                                 std::string& message);
+    Properties shownProperties(const Unit* unit) const;
+    int getAll(sd_bus_message* m, const Unit* unit);
+
     void place(Unit& unit);
     void move(Unit& unit);
     void finishStart(const std::string& name);

@@ -12,16 +12,22 @@ using namespace scopewright::limits;
 
 namespace {
 
+Context at(unsigned version) {
+    Context context;
+    context.systemdVersion = version;
+    return context;
+}
+
 std::map<std::string, std::uint64_t> propertiesOf(const Resources& r, unsigned version) {
     std::map<std::string, std::uint64_t> all;
-    for (const Property& property : planScope(r, version).properties)
+    for (const Property& property : planScope(r, at(version)).properties)
         all[property.name] = std::get<std::uint64_t>(property.value);
     return all;
 }
 
 std::map<std::string, std::string> filesOf(const Resources& r) {
     std::map<std::string, std::string> all;
-    for (const FileValue& file : planCompat(r))
+    for (const FileValue& file : planCompat(r, CompatStyle()).files)
         all[file.file] = file.value;
     return all;
 }
@@ -46,7 +52,7 @@ TEST_CASE("a container's limits become these properties") {
         {"CPUQuotaPerSecUSec", 500000}, {"CPUQuotaPeriodUSec", 100000}, {"TasksMax", 64},
     };
     CHECK(propertiesOf(container(), 252) == expected);
-    CHECK(planScope(container(), 252).skipped.empty());
+    CHECK(planScope(container(), at(252)).skipped.empty());
 }
 
 TEST_CASE("a container's limits become these files for cAdvisor") {
@@ -57,20 +63,32 @@ TEST_CASE("a container's limits become these files for cAdvisor") {
     CHECK(filesOf(container()) == expected);
 }
 
-TEST_CASE("who writes no files is told what would have been one") {
+TEST_CASE("a property that PID 1 has refused is left out, told, and replaced by a file") {
     Resources r = container();
-    r.cpuPeriod = 50000;
-    r.cpuBurst = 0;
-    const std::vector<Skip> skipped{{"cpu.period", "since.242"}, {"cpu.burst", kUnsupported}};
-    CHECK(planScope(r, 241).skipped == skipped);
-    CHECK(planScope(r, 241).files.empty());
-    CHECK(planScope(r, 241).scopeFiles.empty());
+    r.cpus = "0";
+    r.devices = {{false, 'a', {}, {}, "rwm"}};
+    Context context = at(252);
+    context.notTaken = {"AllowedCPUs", "DevicePolicy", "MemoryMax"};
+    const ScopePlan plan = planScope(r, context);
+    for (const Property& property : plan.properties)
+        CHECK(std::ranges::find(context.notTaken, property.name) == context.notTaken.end());
+    const std::vector<Skip> skipped{{"devices", kNeedsProgram},
+                                    {"cpu.cpus", notTaken("AllowedCPUs")},
+                                    {"memory.limit", notTaken("MemoryMax")},
+                                    {"devices", notTaken("DevicePolicy")}};
+    CHECK(plan.skipped == skipped);
+    std::map<std::string, std::string> files;
+    for (const FileValue& file : plan.files)
+        files[file.file] = file.value;
+    CHECK(files == std::map<std::string, std::string>{{"cpuset.cpus", "0"}, {"memory.max", "268435456"}});
+    context.devicePrograms = true;
+    CHECK(planScope(r, context).program == r.devices);
 }
 
 TEST_CASE("nothing asked for is nothing set") {
-    CHECK(planScope(Resources(), 252).properties.empty());
-    CHECK(planScope(Resources(), 252).skipped.empty());
-    CHECK(planCompat(Resources()).empty());
+    CHECK(planScope(Resources(), at(252)).properties.empty());
+    CHECK(planScope(Resources(), at(252)).skipped.empty());
+    CHECK(planCompat(Resources(), CompatStyle()).files.empty());
 }
 
 TEST_CASE("unlimited is said, not left out") {
@@ -108,18 +126,18 @@ TEST_CASE("PID 1 is never told what it refuses") {
     CHECK(filesOf(r).at("pids.max") == "0");
 }
 
-TEST_CASE("every cause has a sentence, and only a version has a version") {
+TEST_CASE("every cause has a sentence, and only a property has a version") {
     for (const Skip& skip :
-         {Skip{"a", kUnsupported}, Skip{"a", kNoSuchFile}, Skip{"a", kIdleGroup}, Skip{"a", kNeedsProgram},
-          Skip{"a", kNotShown}, Skip{"a", refusedByKernel(16)}, Skip{"a", missingController("memory")},
-          Skip{"a", unconfiguredController("memory")}, Skip{"a", "since.253"}}) {
+         {Skip{"a", kNoSuchFile}, Skip{"a", kIdleGroup}, Skip{"a", kNeedsProgram}, Skip{"a", kNotShown},
+          Skip{"a", refusedByKernel(16)}, Skip{"a", missingController("memory")},
+          Skip{"a", unconfiguredController("memory")}, Skip{"a", notTaken("OOMPolicy")}}) {
         CAPTURE(skip.cause);
         CHECK(reason(skip).size() > 15);
         CHECK(reason(skip).find('\n') == std::string::npos);
-        CHECK(since(skip) == (skip.cause == "since.253" ? "253" : ""));
+        CHECK(since(skip) == (skip.cause == notTaken("OOMPolicy") ? "253" : ""));
     }
     CHECK(reason(Skip{"a", missingController("memory")}).find("'memory'") != std::string::npos);
     CHECK(reason(Skip{"a", refusedByKernel(16)}).find("busy") != std::string::npos);
     CHECK(isControllerMissing(Skip{"a", missingController("memory")}));
-    CHECK_FALSE(isControllerMissing(Skip{"a", kUnsupported}));
+    CHECK_FALSE(isControllerMissing(Skip{"a", kNoSuchFile}));
 }

@@ -95,7 +95,7 @@ TEST_CASE("PID 1 is told what the design wants, and nothing that it could choke 
     REQUIRE(bench.answer(bench.create("web", properties))->text == "");
     Unit* unit = bench.systemd.find("scopewright-0-web.scope");
     REQUIRE(unit);
-    const auto value = [&](const char* name) { return unit->properties[name].text; };
+    const auto value = [&](const char* name) { return unit->text(name); };
     CHECK(value("Delegate") == "true");
     CHECK(value("DefaultDependencies") == "false");
     CHECK(value("CollectMode") == "inactive-or-failed");
@@ -110,7 +110,7 @@ TEST_CASE("PID 1 is told what the design wants, and nothing that it could choke 
     CHECK(unit->properties.count("User") == 0);
     CHECK(unit->description.rfind("My pod: a-b_c.d [scopewright v=1 id=web uid=0 ", 0) == 0);
     CHECK(unit->description.find("user=1001") != std::string::npos);
-    CHECK(unit->properties["PIDs"].numbers == std::vector<std::uint32_t>{child.number()});
+    CHECK(std::get<std::vector<std::uint32_t>>(unit->properties["PIDs"]) == std::vector<std::uint32_t>{child.number()});
 }
 
 TEST_CASE("from 255 on PID 1 is given pidfds, before that numbers") {

@@ -83,11 +83,12 @@ TEST_CASE("what is sent to PID 1 arrives with its type") {
     bench.start("a.scope");
     fake::Unit* unit = bench.world.systemd.find("a.scope");
     REQUIRE(unit);
-    CHECK(unit->properties["Delegate"].signature == "b");
-    CHECK(unit->properties["Delegate"].text == "true");
-    CHECK(unit->properties["TimeoutStopUSec"].signature == "t");
-    CHECK(unit->properties["TimeoutStopUSec"].text == "10000000");
-    CHECK(unit->properties["PIDs"].numbers == std::vector<std::uint32_t>{bench.child.number()});
+    CHECK(std::holds_alternative<bool>(unit->properties["Delegate"]));
+    CHECK(unit->text("Delegate") == "true");
+    CHECK(std::holds_alternative<std::uint64_t>(unit->properties["TimeoutStopUSec"]));
+    CHECK(unit->text("TimeoutStopUSec") == "10000000");
+    CHECK(std::get<std::vector<std::uint32_t>>(unit->properties["PIDs"]) ==
+          std::vector<std::uint32_t>{bench.child.number()});
 }
 
 TEST_CASE("a failed start job is UnitFailed and says how it ended") {

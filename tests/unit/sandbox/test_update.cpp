@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Resources of a sandbox that runs: changed, refused, and put in force where PID 1 does not know what it should.
+#include "bench.h"
+
+#include "base/log.h"
+
+#include <nlohmann/json.hpp>
+
+using namespace scopewright;
+using namespace scopewright::unit;
+
+namespace {
+
+using Json = nlohmann::json;
+
+Properties limit(std::int64_t bytes) {
+    return Properties(1, Property{"memory.limit", bytes});
+}
+
+/// The sandbox with this id, as Describe tells of it.
+Json described(Bench& bench, const std::string& id) {
+    const Json all = Json::parse(bench.describe());
+    for (const Json& sandbox : all.at("Sandboxes"))
+        if (sandbox.at("Id") == id) return sandbox;
+    return Json();
+}
+
+/// The keys of what is not in force.
+Lines skippedKeys(Bench& bench, const std::string& id) {
+    Lines keys;
+    const Json sandbox = described(bench, id);
+    for (const Json& skip : sandbox.at("Skipped"))
+        keys.push_back(skip.at("Key"));
+    return keys;
+}
+
+} // namespace
+
+TEST_CASE("an update changes what it names and keeps the rest") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    Child& child = bench.child();
+    const Properties asked =
+        with(with(with(pids(child), "cpu.quota", std::int64_t{50000}), "cpu.period", std::int64_t{100000}),
+             "pids.limit", std::int64_t{64});
+    REQUIRE(bench.answer(bench.create("web", asked))->error == "");
+    const Properties period(1, Property{"cpu.period", std::int64_t{50000}});
+    REQUIRE(bench.answer(bench.manager(Bench::kRoot, "UpdateSandbox", "web", period))->text == "");
+    fake::Unit* unit = bench.systemd.find(bench.unitOf("web"));
+    REQUIRE(unit);
+    CHECK(unit->text("CPUQuotaPerSecUSec") == "1000000");
+    CHECK(unit->text("CPUQuotaPeriodUSec") == "50000");
+    CHECK(unit->text("TasksMax") == "64");
+    const Json resources = described(bench, "web").at("Resources");
+    CHECK(resources.at("cpu.quota") == 50000);
+    CHECK(resources.at("cpu.period") == 50000);
+    CHECK(resources.at("pids.limit") == 64);
+    CHECK(bench.emitted("PropertiesChanged") > 0);
+
+    // The next daemon knows the merged ones.
+    bench.restart();
+    CHECK(described(bench, "web").at("Resources") == resources);
+}
+
+TEST_CASE("an update through the object is the same") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    bench.sandbox("web");
+    REQUIRE(
+        bench.answer(bench.call(Bench::kRoot, bench.path("web"), Bench::kSandbox, "Update", limit(1 << 20)))->text ==
+        "");
+    CHECK(bench.systemd.find(bench.unitOf("web"))->text("MemoryMax") == "1048576");
+}
+
+TEST_CASE("an update that is wrong changes nothing") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    Child& child = bench.child();
+    REQUIRE(bench.answer(bench.create("web", with(pids(child), "memory.limit", std::int64_t{1 << 30})))->error == "");
+    const auto update = [&](const Properties& wanted) {
+        return bench.manager(Bench::kRoot, "UpdateSandbox", "web", wanted);
+    };
+    REFUSED(bench, update(limit(0)), fd("InvalidArgs"));
+    REFUSED(bench, update(limit(4095)), fd("InvalidArgs"));
+    REFUSED(bench, update(Properties(1, Property{"memory.swap", std::int64_t{4096}})), fd("InvalidArgs"));
+    REFUSED(bench, update(Properties(1, Property{"MemoryMax", std::uint64_t{4096}})), ours("PropertyNotAllowed"));
+    REFUSED(bench, update(Properties(1, Property{"Slice", std::string("machine.slice")})), ours("PropertyNotAllowed"));
+    REFUSED(bench, bench.manager(Bench::kRoot, "UpdateSandbox", "none", limit(4096)), ours("NoSuchSandbox"));
+    REFUSED(bench, bench.manager(Bench::kRoot, "UpdateGroup", "web", "none", limit(4096)), ours("NoSuchGroup"));
+    REFUSED(bench, bench.manager(Bench::kRoot, "UpdateGroup", "web", "payload", limit(4096)), fd("InvalidArgs"));
+    CHECK(bench.systemd.find(bench.unitOf("web"))->text("MemoryMax") == std::to_string(1 << 30));
+}
+
+TEST_CASE("an update that PID 1 refuses leaves the old values in force") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    Child& child = bench.child();
+    REQUIRE(bench.answer(bench.create("refuseset", with(pids(child), "memory.limit", std::int64_t{1 << 30})))->error ==
+            "");
+    Pending reply = bench.answer(bench.manager(Bench::kRoot, "UpdateSandbox", "refuseset", limit(1 << 20)));
+    CHECK(reply->error != "");
+    CHECK(bench.systemd.find(bench.unitOf("refuseset"))->text("MemoryMax") == std::to_string(1 << 30));
+    CHECK(described(bench, "refuseset").at("Resources").at("memory.limit") == 1 << 30);
+    CHECK(bench.state("refuseset") == "running");
+}
+
+TEST_CASE("a property that PID 1 lacks against the table is left out of the start, told, and asked for only once") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    bench.systemd.without = {"CPUQuotaPeriodUSec", "MemoryLow"};
+    Child& child = bench.child();
+    Properties asked = with(pids(child), "memory.reservation", std::int64_t{1 << 20});
+    asked = with(with(asked, "cpu.quota", std::int64_t{50000}), "pids.limit", std::int64_t{64});
+    Pending reply = bench.answer(bench.create("web", asked));
+    REQUIRE(reply->text == "");
+    fake::Unit* unit = bench.systemd.find(bench.unitOf("web"));
+    CHECK(unit->text("MemoryLow") == "");
+    CHECK(unit->text("TasksMax") == "64");
+    CHECK(unit->text("CPUQuotaPerSecUSec") == "500000");
+    const Lines skipped = skippedKeys(bench, "web");
+    CHECK(std::ranges::count(skipped, "memory.reservation") >= 1);
+    CHECK(std::ranges::count(skipped, "cpu.quota") + std::ranges::count(skipped, "cpu.period") >= 1);
+    CHECK(bench.systemd.logged("StartTransientUnit " + bench.unitOf("web")) == 2);
+
+    Child& second = bench.child();
+    REQUIRE(bench.answer(bench.create("web2", with(pids(second), "memory.reservation", std::int64_t{1 << 20})))->text ==
+            "");
+    CHECK(bench.systemd.logged("StartTransientUnit " + bench.unitOf("web2")) == 1);
+}
+
+TEST_CASE("the same holds for an update") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    bench.sandbox("web");
+    bench.systemd.without = {"MemoryMax"};
+    Properties wanted = limit(1 << 20);
+    wanted.push_back({"pids.limit", std::int64_t{9}});
+    REQUIRE(bench.answer(bench.manager(Bench::kRoot, "UpdateSandbox", "web", wanted))->text == "");
+    CHECK(bench.systemd.find(bench.unitOf("web"))->text("TasksMax") == "9");
+    CHECK(std::ranges::count(skippedKeys(bench, "web"), "memory.limit") >= 1);
+}
+
+TEST_CASE("with Strict such a property is an error, and the process stays where it was") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    bench.systemd.without = {"TasksMax"};
+    Child& child = bench.child();
+    const Properties asked = with(with(pids(child), "pids.limit", std::int64_t{64}), "Strict", true);
+    Pending reply = bench.answer(bench.create("web", asked));
+    CHECK((reply->error == fd("NotSupported") || reply->error == ours("ControllerUnavailable")));
+    CHECK(reply->text.find("pids.limit") != std::string::npos);
+    CHECK(child.alive());
+    CHECK(bench.systemd.names().empty());
+}
+
+TEST_CASE("a refusal that is not about a missing property is told as it is") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    bench.systemd.refusal = "org.freedesktop.DBus.Error.PropertyReadOnly";
+    Child& child = bench.child();
+    Pending reply = bench.answer(bench.create("refuse", with(pids(child), "pids.limit", std::int64_t{64})));
+    CHECK(reply->error == fd("NotSupported"));
+    CHECK(bench.systemd.logged("StartTransientUnit " + bench.unitOf("refuse")) == 1);
+}
