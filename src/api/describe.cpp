@@ -12,10 +12,20 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+/// Numbers, booleans and texts as they are, pairs as two-element arrays: for devices their order counts.
+struct ToJson {
+    template <class T>
+    Json operator()(const T& value) const {
+        return value;
+    }
+    Json operator()(const BorrowedFds&) const { return nullptr; }
+    Json operator()(const Unreadable&) const { return nullptr; }
+};
+
 Json describe(const limits::Resources& resources) {
     Json json = Json::object();
-    for (const limits::Field& field : limits::kFields)
-        if (const std::optional<std::int64_t>& value = resources.*field.member) json[std::string(field.key)] = *value;
+    for (const Property& resource : limits::toProperties(resources))
+        json[resource.name] = std::visit(ToJson(), resource.value);
     return json;
 }
 

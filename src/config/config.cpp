@@ -3,12 +3,12 @@
 #include "config/config.h"
 
 #include "base/error.h"
+#include "config/time.h"
 
 #include <toml++/toml.h>
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <set>
 #include <utility>
@@ -22,42 +22,10 @@ using std::chrono::microseconds;
 
 // ---- grammars
 
-constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 constexpr std::string_view kUnitNameCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\";
 constexpr std::string_view kTemplateCharacters = "abcdefghijklmnopqrstuvwxyz0123456789_.:-";
 constexpr std::string_view kSliceSuffix = ".slice";
 constexpr std::string_view kPatternSuffix = "*.slice";
-
-struct TimeUnit {
-    double length;                         ///< in microseconds
-    std::array<std::string_view, 4> names; ///< formatTime() writes the first one
-};
-
-// clang-format off
-constexpr std::array kTimeUnits{
-    TimeUnit{604'800e6, {"w",   "week", "weeks"}},
-    TimeUnit{ 86'400e6, {"d",   "day", "days"}},
-    TimeUnit{  3'600e6, {"h",   "hr", "hour", "hours"}},
-    TimeUnit{     60e6, {"min", "m", "minute", "minutes"}},
-    TimeUnit{      1e6, {"s",   "sec", "second", "seconds"}},
-    TimeUnit{      1e3, {"ms",  "msec"}},
-    TimeUnit{      1e0, {"us",  "usec"}},
-};
-// clang-format on
-constexpr double kLongestTime = 1e9 * 1e6;
-
-std::string_view trimmed(std::string_view text) {
-    constexpr std::string_view kSpaces = " \t";
-    const std::size_t first = text.find_first_not_of(kSpaces);
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(kSpaces) - first + 1);
-}
-
-std::optional<double> unitLength(std::string_view name) {
-    for (const TimeUnit& unit : kTimeUnits)
-        if (!name.empty() && std::ranges::find(unit.names, name) != unit.names.end()) return unit.length;
-    return std::nullopt;
-}
 
 bool isSlicePattern(std::string_view text) {
     if (!text.ends_with(kPatternSuffix)) return isSliceName(text);
@@ -79,7 +47,15 @@ bool isNameTemplate(std::string_view text) {
 }
 
 bool isController(std::string_view text) {
-    return text == "cpu" || text == "memory" || text == "pids";
+    return text == "cpu" || text == "cpuset" || text == "memory" || text == "pids";
+}
+
+bool isWeightFormula(std::string_view text) {
+    return text == "linear" || text == "quadratic";
+}
+
+bool isReservation(std::string_view text) {
+    return text == "both" || text == "min" || text == "low";
 }
 
 // ---- the options
@@ -128,8 +104,12 @@ constexpr std::array kOptions{
 
     Option{"compat", "name-template", Word{&Config::nameTemplate, isNameTemplate, "[a-z0-9_.:-], {name} once, {id} at most once, no dot before them"},
            "the directory of a compat group; {name}: as the caller says, {id}: the sandbox"},
-    Option{"compat", "controllers", List{&Config::controllers, isController, "names out of \"cpu\", \"memory\", \"pids\""},
+    Option{"compat", "controllers", List{&Config::controllers, isController, "names out of \"cpu\", \"cpuset\", \"memory\", \"pids\""},
            "whose values a compat group shows"},
+    Option{"compat", "cpu-weight", Word{&Config::compatWeight, isWeightFormula, "\"linear\" or \"quadratic\""},
+           "how cpu.shares become a compat group's cpu.weight: as cAdvisor reads them back, or as runtimes set them"},
+    Option{"compat", "reservation", Word{&Config::compatReservation, isReservation, "\"both\", \"min\" or \"low\""},
+           "whether memory.reservation stands in memory.min, memory.low or both"},
 
     Option{"daemon", "idle-timeout", Time{&Config::idleTimeout, kShortest, kInfinity},
            "how long to stay without work"},
@@ -350,44 +330,6 @@ bool allowsSlice(const Config& config, std::string_view slice) {
                           ? slice.starts_with(allowed.substr(0, allowed.size() - kPatternSuffix.size()))
                           : slice == allowed;
            });
-}
-
-std::optional<microseconds> parseTime(std::string_view text) {
-    std::string_view rest = trimmed(text);
-    if (rest == "infinity") return kInfinity;
-    if (rest.empty()) return std::nullopt;
-    const bool bare = rest.find_first_of(kLetters) == std::string_view::npos;
-
-    double total = 0;
-    while (!rest.empty()) {
-        double number = 0;
-        const char* end = rest.data() + rest.size();
-        const std::from_chars_result result = std::from_chars(rest.data(), end, number, std::chars_format::fixed);
-        const bool isNumber = rest.front() >= '0' && rest.front() <= '9' && result.ec == std::errc();
-        if (!isNumber || result.ptr[-1] == '.') return std::nullopt;
-        rest = trimmed(rest.substr(static_cast<std::size_t>(result.ptr - rest.data())));
-
-        const std::string_view name = bare && rest.empty() ? "s" : rest.substr(0, rest.find_first_not_of(kLetters));
-        const std::optional<double> unit = unitLength(name);
-        if (!unit) return std::nullopt;
-        if (!bare) rest = trimmed(rest.substr(name.size()));
-        total += number * *unit;
-        if (total > kLongestTime) return std::nullopt;
-    }
-    return microseconds(std::llround(total));
-}
-
-std::string formatTime(microseconds time) {
-    if (time == kInfinity) return "infinity";
-    std::string out;
-    std::int64_t left = time.count();
-    for (const TimeUnit& unit : kTimeUnits) {
-        const std::int64_t length = std::llround(unit.length);
-        if (left < length) continue;
-        out += (out.empty() ? "" : " ") + std::to_string(left / length) + std::string(unit.names[0]);
-        left %= length;
-    }
-    return out.empty() ? "0s" : out;
 }
 
 } // namespace scopewright::config

@@ -4,17 +4,15 @@
 
 #include "base/log.h"
 #include "config/dropins.h"
+#include "config/time.h"
 
 #include <chrono>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace scopewright::config {
-
-inline constexpr std::chrono::microseconds kInfinity = std::chrono::microseconds::max();
 
 struct Config {
     // [sandbox]
@@ -28,7 +26,9 @@ struct Config {
 
     // [compat]
     std::string nameTemplate = "{name}";
-    std::vector<std::string> controllers = {"cpu", "memory", "pids"};
+    std::vector<std::string> controllers = {"cpu", "cpuset", "memory", "pids"};
+    std::string compatWeight = "linear";
+    std::string compatReservation = "both";
 
     // [daemon]
     std::chrono::microseconds idleTimeout = std::chrono::seconds(30);
@@ -61,9 +61,5 @@ bool allowsSlice(const Config& config, std::string_view slice);
 
 /// The name of a slice below the root slice, by PID 1's rules (no template, no empty component).
 bool isSliceName(std::string_view text);
-
-/// systemd.time(7) spans: "1min 30s", "500ms", "2.5h", "infinity"; a number alone means seconds.
-std::optional<std::chrono::microseconds> parseTime(std::string_view text);
-std::string formatTime(std::chrono::microseconds time);
 
 } // namespace scopewright::config

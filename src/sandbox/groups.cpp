@@ -45,7 +45,7 @@ void mark(const cgroup::Group& directory, const Group& group) {
 
 limits::GroupPlan planOf(const Group& group, const GroupRules& rules) {
     if (group.kind == kCompat) {
-        limits::GroupPlan plan = limits::planCompat(group.resources, limits::CompatStyle());
+        limits::GroupPlan plan = limits::planCompat(group.resources, rules.compatStyle);
         plan.files = configured(plan.files, rules.compatControllers, plan.skipped);
         return plan;
     }

@@ -19,6 +19,7 @@ namespace scopewright::sandbox {
 struct GroupRules {
     unsigned systemdVersion = 0;
     std::vector<std::string> compatControllers; ///< whose values a compat group shows
+    limits::CompatStyle compatStyle;
     std::uint32_t maxDepth = 0;
     std::uint32_t maxDescendants = 0;
 };

@@ -123,7 +123,11 @@ cgroup::Group Sandboxes::scopeOf(const Sandbox& sandbox) {
 }
 
 GroupRules Sandboxes::groupRules() const {
-    return GroupRules{systemdVersion_, config_.controllers, config_.maxDepth, config_.maxDescendants};
+    limits::CompatStyle style;
+    if (config_.compatWeight == "quadratic") style.weight = limits::WeightFormula::Quadratic;
+    if (config_.compatReservation == "min") style.reservation = limits::ReservationFile::Min;
+    if (config_.compatReservation == "low") style.reservation = limits::ReservationFile::Low;
+    return GroupRules{systemdVersion_, config_.controllers, style, config_.maxDepth, config_.maxDescendants};
 }
 
 const Group& Sandboxes::createGroup(const Key& key, const GroupSpec& spec) {

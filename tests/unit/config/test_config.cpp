@@ -96,6 +96,10 @@ TEST_CASE("every key of [compat] is read") {
     CHECK(good("[compat]\nname-template = 'a-{id}-{name}.scope'").nameTemplate == "a-{id}-{name}.scope");
     CHECK(good("[compat]\ncontrollers = ['pids', 'cpu']").controllers == Lines{"pids", "cpu"});
     CHECK(good("[compat]\ncontrollers = []").controllers == Lines{});
+    CHECK(good("[compat]\ncontrollers = ['cpuset']").controllers == Lines{"cpuset"});
+    CHECK(good("[compat]\ncpu-weight = 'quadratic'").compatWeight == "quadratic");
+    for (const char* value : {"both", "min", "low"})
+        CHECK(good(std::string("[compat]\nreservation = '") + value + "'").compatReservation == value);
 }
 
 TEST_CASE("every key of [daemon] is read") {
@@ -142,7 +146,9 @@ TEST_CASE("one bad element spoils its list and nothing else") {
          {"a", "*", "a*b.slice", "*a.slice", "a*b*.slice", "-*.slice", "a--*.slice", "../a.slice"})
         CHECK(bad(std::string("[sandbox]\nallowed-slices = ['") + element + "']") == "2:19: " + slices);
     CHECK(bad("[compat]\ncontrollers = ['cpu', 'io']") ==
-          "2:23: 'controllers' must be a list of names out of \"cpu\", \"memory\", \"pids\"");
+          "2:23: 'controllers' must be a list of names out of \"cpu\", \"cpuset\", \"memory\", \"pids\"");
+    CHECK(bad("[compat]\ncpu-weight = 'cubic'") == "2:14: 'cpu-weight' must be \"linear\" or \"quadratic\"");
+    CHECK(bad("[compat]\nreservation = 'max'") == "2:15: 'reservation' must be \"both\", \"min\" or \"low\"");
 }
 
 TEST_CASE("a name template holds the name once and nothing that a cgroup's name cannot hold") {
@@ -352,6 +358,8 @@ TEST_CASE("what toToml writes loads as the same configuration") {
     other.maxDescendants = 2;
     other.nameTemplate = "{id}{name}";
     other.controllers = {"pids"};
+    other.compatWeight = "quadratic";
+    other.compatReservation = "low";
     other.idleTimeout = kInfinity;
     other.stayWithSandboxes = true;
     other.logLevel = log::Level::Debug;
