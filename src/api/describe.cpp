@@ -44,7 +44,14 @@ Json describe(const sandbox::Group& group) {
                 {"Skipped", describe(group.skipped)}};
 }
 
-Json describe(const sandbox::Sandbox& sandbox) {
+Json describe(const std::vector<limits::Override>& overrides) {
+    Json json = Json::array();
+    for (const limits::Override& one : overrides)
+        json.push_back(Json{{"Property", one.property}, {"Value", one.value}, {"Asked", one.asked}});
+    return json;
+}
+
+Json describe(const sandbox::Sandbox& sandbox, const std::vector<limits::Override>& overrides) {
     Json groups = Json::array();
     for (const auto& [name, group] : sandbox.groups)
         groups.push_back(describe(group));
@@ -57,15 +64,30 @@ Json describe(const sandbox::Sandbox& sandbox) {
                 {"State", sandbox::toString(sandbox.state)},
                 {"Resources", describe(sandbox.resources)},
                 {"Skipped", describe(sandbox.skipped)},
+                {"Overridden", describe(overrides)},
                 {"Groups", std::move(groups)}};
 }
 
 } // namespace
 
-std::string describe(const Context& context, uid_t viewer) {
-    Json sandboxes = Json::array();
+std::vector<sandbox::Key> visibleTo(const Context& context, uid_t viewer) {
+    std::vector<sandbox::Key> keys;
     for (const auto& [key, sandbox] : context.sandboxes.all())
-        if (sandbox::mayManage(viewer, key.uid)) sandboxes.push_back(describe(sandbox));
+        if (sandbox::mayManage(viewer, key.uid)) keys.push_back(key);
+    return keys;
+}
+
+std::string describe(const Context& context, const std::vector<sandbox::Key>& keys,
+                     const sandbox::Sandboxes::Overrides& overrides) {
+    const std::map<sandbox::Key, sandbox::Sandbox>& all = context.sandboxes.all();
+    Json sandboxes = Json::array();
+    for (const sandbox::Key& key : keys) {
+        const auto sandbox = all.find(key);
+        const auto changed = overrides.find(key);
+        if (sandbox == all.end()) continue;
+        sandboxes.push_back(
+            describe(sandbox->second, changed == overrides.end() ? std::vector<limits::Override>() : changed->second));
+    }
     const Json json{{"Version", SCOPEWRIGHT_VERSION},
                     {"SystemdVersion", context.systemdVersion},
                     {"CgroupMode", "unified"},

@@ -11,8 +11,12 @@
 
 namespace scopewright::api {
 
-/// What `viewer` may see.
-std::string describe(const Context& context, uid_t viewer);
+/// The sandboxes that `viewer` may see.
+std::vector<sandbox::Key> visibleTo(const Context& context, uid_t viewer);
+
+/// Everything about the daemon, and about those sandboxes that are (still) there.
+std::string describe(const Context& context, const std::vector<sandbox::Key>& keys,
+                     const sandbox::Sandboxes::Overrides& overrides);
 
 /// Names of the behaviours of the running systemd that this daemon makes use of.
 std::vector<std::string> features(unsigned systemdVersion);

@@ -186,7 +186,9 @@ async::Task<bus::Message> ManagerObject::stopSandbox(bus::Message call) {
 
 async::Task<bus::Message> ManagerObject::describe(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
-    co_return bus::methodReturn(call, api::describe(context_, caller.uid));
+    const std::vector<sandbox::Key> keys = visibleTo(context_, caller.uid);
+    const sandbox::Sandboxes::Overrides overrides = co_await context_.sandboxes.allOverrides(keys);
+    co_return bus::methodReturn(call, api::describe(context_, keys, overrides));
 }
 
 async::Task<bus::Message> ManagerObject::reload(bus::Message call) {

@@ -6,6 +6,7 @@
 #include "cgroup/device_filter.h"
 #include "cgroup/path.h"
 #include "limits/devices.h"
+#include "limits/drift.h"
 
 #include <unistd.h>
 
@@ -61,6 +62,27 @@ void writeFiles(const cgroup::Group& group, const std::vector<limits::FileValue>
         if (refusal == Refusal::Throw && !isMissing(error))
             throw errnoError("write " + quoted(file.value) + " to " + file.file + " for " + file.key, error);
         addSkip(skipped, {file.key, limits::refusedByKernel(error)});
+    }
+}
+
+void restoreFiles(const cgroup::Group& group, const std::string& path, const std::vector<limits::FileValue>& files,
+                  std::map<std::string, std::string>& stubborn) {
+    const std::vector<std::string> available = group.controllers();
+    for (const limits::FileValue& file : limits::inOrder(files, true)) {
+        if (!file.controller.empty() && !has(available, file.controller)) continue;
+        if (!file.ifAbsent.empty() && group.read(file.ifAbsent.c_str())) continue;
+        const std::optional<std::string> before = group.read(file.file.c_str());
+        if (!before || limits::holds(file, *before)) continue;
+        const std::string name = path + "/" + file.file;
+        const auto known = stubborn.find(name + " " + file.value);
+        if (known != stubborn.end() && known->second == *before) continue;
+        const int error = group.tryWrite(file.file.c_str(), file.value);
+        if (error == 0)
+            log::info(name + " held " + quoted(*before) + " and is " + quoted(file.value) + " again");
+        else
+            log::debug(errnoError("write " + quoted(file.value) + " to " + name + " again", error).what());
+        const std::optional<std::string> after = group.read(file.file.c_str());
+        if (after && !limits::holds(file, *after)) stubborn.insert_or_assign(name + " " + file.value, *after);
     }
 }
 

@@ -5,6 +5,7 @@
 #include "cgroup/group.h"
 #include "limits/plan.h"
 
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,6 +37,11 @@ enum class Refusal {
 /// Writes `files` in the order in which the kernel takes them. A controller that the group has not is always a skip.
 void writeFiles(const cgroup::Group& group, const std::vector<limits::FileValue>& files, bool growing, Refusal refusal,
                 std::vector<limits::Skip>& skipped, Undo& undo);
+
+/// Writes those of `files` again whose value is gone; `path` names the group in the log. A value that the kernel does
+/// not keep as it was written stands in `stubborn` with what it made of it, and is not written a second time over that.
+void restoreFiles(const cgroup::Group& group, const std::string& path, const std::vector<limits::FileValue>& files,
+                  std::map<std::string, std::string>& stubborn);
 
 /// Attaches the program, in place of an earlier one; without rules it takes that away.
 void applyDevices(const cgroup::Group& group, const std::optional<std::vector<limits::DeviceRule>>& rules,

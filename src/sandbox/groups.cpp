@@ -123,6 +123,10 @@ Group makeGroup(const cgroup::Group& scope, const std::string& scopePath, const 
     }
 }
 
+std::vector<limits::FileValue> groupFiles(const Group& group, const GroupRules& rules) {
+    return planOf(group, rules).files;
+}
+
 void updateGroup(const cgroup::Group& directory, Group& group, const limits::Resources& wanted,
                  const GroupRules& rules) {
     Group updated = group;

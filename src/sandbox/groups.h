@@ -30,6 +30,9 @@ struct GroupRules {
 Group makeGroup(const cgroup::Group& scope, const std::string& scopePath, const GroupSpec& spec,
                 const GroupRules& rules);
 
+/// What the files of a group are to hold.
+std::vector<limits::FileValue> groupFiles(const Group& group, const GroupRules& rules);
+
 /// Merges `wanted` into what the group was asked for, and puts that in force; on an error what was before still is.
 void updateGroup(const cgroup::Group& directory, Group& group, const limits::Resources& wanted,
                  const GroupRules& rules);

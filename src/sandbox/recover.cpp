@@ -72,6 +72,7 @@ Observation observe(const std::string& unit, const std::optional<systemd::Unit>&
 } // namespace
 
 async::Task<void> Sandboxes::recover() {
+    watching_.spawn(watchFiles());
     const std::vector<systemd::Unit> units = co_await systemd_.listScopes();
     for (const systemd::Unit& unit : units) {
         if (state::readRecord(unit.description).state == state::RecordState::Foreign) continue;
@@ -173,6 +174,8 @@ async::Task<bool> Sandboxes::settleSeen(std::string unit, std::optional<systemd:
         }
         case Verdict::Keep:
             if (!entry) load(*seen, *record, *scope, path);
+            // After a reload, or while nobody watched, somebody may have written to our files.
+            if (Sandbox* kept = find(Key{record->uid, record->id})) restore(*kept);
             break;
     }
     co_return true;

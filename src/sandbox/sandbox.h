@@ -39,8 +39,10 @@ struct Sandbox {
     std::string controlGroup;
     state::Record record;
     State state = State::Starting;
-    bool announced = false; ///< clients have been told of it
-    bool updating = false;  ///< an update waits for PID 1
+    bool announced = false;                      ///< clients have been told of it
+    bool updating = false;                       ///< an update waits for PID 1
+    int watch = -1;                              ///< its number in the watch for what others write
+    std::map<std::string, std::string> stubborn; ///< see restoreFiles()
     limits::Resources resources;
     std::vector<limits::Skip> skipped;
     std::map<std::string, Group> groups; ///< by name

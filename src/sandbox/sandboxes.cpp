@@ -39,7 +39,8 @@ Sandboxes::Sandboxes(sd_event* event, systemd::Manager& systemd, unsigned system
       root_(std::move(root)),
       config_(config),
       observer_(observer),
-      background_(reportStray) {}
+      background_(reportStray),
+      watching_(reportStray) {}
 
 Sandbox* Sandboxes::find(const Key& key) {
     auto found = sandboxes_.find(key);
@@ -76,6 +77,7 @@ void Sandboxes::changeState(Sandbox& sandbox, State state) {
 void Sandboxes::announce(Sandbox& sandbox) {
     sandbox.state = State::Running;
     sandbox.announced = true;
+    watch(sandbox);
     observer_.sandboxAdded(sandbox);
     changed_.notify();
 }
@@ -85,6 +87,7 @@ void Sandboxes::retire(const Key& key) {
     if (found == sandboxes_.end()) return;
     const Sandbox gone = std::move(found->second);
     byUnit_.erase(gone.unit);
+    unwatch(gone);
     sandboxes_.erase(found);
     if (gone.announced) {
         log::info("sandbox " + label(key) + " is gone");

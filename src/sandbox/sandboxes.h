@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The registry of sandboxes and what can be done with them. The verbs stand in files of their own: create.cpp,
-// stop.cpp, recover.cpp.
+// stop.cpp, recover.cpp, update.cpp, drift.cpp, refusals.cpp.
 #pragma once
 
 #include "async/completion.h"
 #include "async/scope.h"
 #include "bus/bus.h"
 #include "cgroup/group.h"
+#include "cgroup/watch.h"
 #include "config/config.h"
+#include "limits/drift.h"
 #include "sandbox/groups.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/spec.h"
@@ -42,6 +44,10 @@ public:
     /// before still is.
     async::Task<void> update(Key key, limits::Resources wanted);
     void updateGroup(const Key& key, const std::string& name, const limits::Resources& wanted);
+
+    /// What administrators have set otherwise, of those of `keys` that can be asked; PID 1 sends no signal for it.
+    using Overrides = std::map<Key, std::vector<limits::Override>>;
+    async::Task<Overrides> allOverrides(std::vector<Key> keys);
 
     /// What would become of a request: PID 1's version and the hierarchy's controllers decide.
     limits::Context planningContext(const limits::Resources& resources) const;
@@ -89,7 +95,18 @@ private:
 
     // update.cpp
     limits::ScopePlan plan(const limits::Resources& resources, bool starting) const;
-    async::Task<void> putInForce(Key key, limits::Resources merged, bool growing);
+    async::Task<void> change(Key key, limits::Resources before, limits::Resources merged);
+    async::Task<void> goBack(Key key, limits::Resources before, bool growing, std::set<std::string> left);
+    async::Task<void> putInForce(Key key, limits::Resources merged, bool growing, std::set<std::string> left);
+
+    // drift.cpp
+    async::Task<void> watchFiles();
+    void watch(Sandbox& sandbox);
+    void unwatch(const Sandbox& sandbox);
+    void restore(Sandbox& sandbox);
+    async::Task<std::vector<limits::Override>> overridesOf(Key key);
+    std::set<std::string> leftToOthers(const std::vector<limits::Override>& overrides, const limits::Resources& before,
+                                       const limits::Resources& after) const;
 
     // create.cpp
     async::Task<void> takeTurn(const SandboxSpec& spec, bool& exists);
@@ -130,8 +147,11 @@ private:
     std::set<std::string> due_; ///< units to be looked at again
     bool settling_ = false;
     std::vector<std::string> notTaken_; ///< see limits::Context
+    cgroup::Watch watch_;
+    std::map<int, Key> watched_;
     async::Broadcast changed_;
     async::Scope background_; ///< last, so that its tasks end before what they use
+    async::Scope watching_;   ///< what runs as long as this does and is no work
 };
 
 } // namespace scopewright::sandbox

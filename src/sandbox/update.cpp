@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Changing what a living sandbox, or a group of it, may use.
 #include "base/error.h"
+#include "base/log.h"
 #include "cgroup/path.h"
 #include "sandbox/apply.h"
 #include "sandbox/sandboxes.h"
@@ -51,27 +52,46 @@ async::Task<void> Sandboxes::update(Key key, limits::Resources wanted) {
     limits::checkTogether(merged);
     refuseIfInUse(scopeOf(sandbox), wanted);
     const limits::Resources before = sandbox.resources;
-    const bool growing = isGrowing(before, merged);
     sandbox.updating = true;
-    auto undo = [this, key, before, growing](std::exception_ptr) { return putInForce(key, before, !growing); };
-    async::Task<void> work = putInForce(key, std::move(merged), growing);
     std::exception_ptr failure;
     try {
-        co_await async::orUndo(std::move(work), undo);
+        co_await change(key, before, merged);
     } catch (...) {
         failure = std::current_exception();
     }
-    if (Sandbox* present = find(key)) present->updating = false;
+    if (Sandbox* present = find(key)) {
+        present->updating = false;
+        watch(*present);
+    }
     if (failure) std::rethrow_exception(failure);
 }
 
-async::Task<void> Sandboxes::putInForce(Key key, limits::Resources merged, bool growing) {
+async::Task<void> Sandboxes::change(Key key, limits::Resources before, limits::Resources merged) {
+    const std::vector<limits::Override> overrides = co_await overridesOf(key);
+    const std::set<std::string> left = leftToOthers(overrides, before, merged);
+    const bool growing = isGrowing(before, merged);
+    auto undo = [&](std::exception_ptr) { return goBack(key, before, !growing, left); };
+    async::Task<void> work = putInForce(key, std::move(merged), growing, left);
+    co_await async::orUndo(std::move(work), undo);
+}
+
+async::Task<void> Sandboxes::goBack(Key key, limits::Resources before, bool growing, std::set<std::string> left) {
+    try {
+        co_await putInForce(key, std::move(before), growing, std::move(left));
+    } catch (const std::exception& error) {
+        log::error("sandbox " + label(key) + ": what was in force before could not be brought back: " + error.what());
+    }
+}
+
+/// Properties in `left` stay as they are.
+async::Task<void> Sandboxes::putInForce(Key key, limits::Resources merged, bool growing, std::set<std::string> left) {
     const std::string unit = at(key).unit;
     // The kernel refuses a quota below the burst, and PID 1 then only writes that to its log.
     scopeOf(at(key)).tryWrite("cpu.max.burst", "0");
     limits::ScopePlan plan;
     for (bool done = false; !done;) {
         plan = this->plan(merged, false);
+        std::erase_if(plan.properties, [&](const Property& property) { return left.contains(property.name); });
         async::Task<void> call = systemd_.setUnitProperties(unit, plan.properties);
         done = co_await taken(std::move(call), plan.properties);
     }

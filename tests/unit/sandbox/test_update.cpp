@@ -162,3 +162,40 @@ TEST_CASE("a refusal that is not about a missing property is told as it is") {
     CHECK(reply->error == fd("NotSupported"));
     CHECK(bench.systemd.logged("StartTransientUnit " + bench.unitOf("refuse")) == 1);
 }
+
+TEST_CASE("a property that an administrator has set is theirs until an update asks for another value") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    Child& child = bench.child();
+    const Properties asked =
+        with(with(pids(child), "memory.limit", std::int64_t{1 << 30}), "pids.limit", std::int64_t{64});
+    REQUIRE(bench.answer(bench.create("web", asked))->text == "");
+    CHECK(described(bench, "web").at("Overridden").empty());
+    fake::Unit* unit = bench.systemd.find(bench.unitOf("web"));
+    unit->properties["MemoryMax"] = std::uint64_t{1 << 25};
+    const Json expected{{{"Property", "MemoryMax"}, {"Value", "33554432"}, {"Asked", "1073741824"}}};
+    CHECK(described(bench, "web").at("Overridden") == expected);
+
+    // An update of something else leaves it alone, and so does the next daemon.
+    const Properties other(1, Property{"pids.limit", std::int64_t{65}});
+    REQUIRE(bench.answer(bench.manager(Bench::kRoot, "UpdateSandbox", "web", other))->text == "");
+    CHECK(unit->text("TasksMax") == "65");
+    CHECK(unit->text("MemoryMax") == "33554432");
+    bench.restart();
+    CHECK(described(bench, "web").at("Overridden") == expected);
+    CHECK(described(bench, "web").at("Resources").at("memory.limit") == 1 << 30);
+
+    REQUIRE(bench.answer(bench.manager(Bench::kRoot, "UpdateSandbox", "web", limit(1 << 29)))->text == "");
+    CHECK(unit->text("MemoryMax") == std::to_string(1 << 29));
+    CHECK(described(bench, "web").at("Overridden").empty());
+}
+
+TEST_CASE("what PID 1 does not say of a sandbox is missing, and the rest described") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    Child& child = bench.child();
+    REQUIRE(bench.answer(bench.create("web", with(pids(child), "pids.limit", std::int64_t{64})))->text == "");
+    bench.systemd.deaf = true;
+    CHECK(described(bench, "web").at("Overridden").empty());
+    CHECK(described(bench, "web").at("Resources").at("pids.limit") == 64);
+}

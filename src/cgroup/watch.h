@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Tells when somebody, PID 1 or an administrator, has written to a file of a group.
+#pragma once
+
+#include "base/fd.h"
+#include "cgroup/group.h"
+
+#include <set>
+
+namespace scopewright::cgroup {
+
+class Watch {
+public:
+    Watch();
+
+    /// Readable when there is something to take.
+    int fd() const noexcept { return inotify_.value(); }
+
+    /// A number for this group, until it is gone or removed; -1 if the kernel has no room for another one.
+    int add(const Group& group) const noexcept;
+    void remove(int number) const noexcept;
+
+    /// The numbers of the groups in which a file was written since the last time.
+    std::set<int> take() const;
+
+private:
+    UniqueFd inotify_;
+};
+
+} // namespace scopewright::cgroup

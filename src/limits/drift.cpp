@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "limits/drift.h"
+
+#include "limits/text.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+namespace scopewright::limits {
+
+namespace {
+
+using Numbers = std::vector<std::pair<std::string, std::uint64_t>>;
+using Texts = std::vector<std::pair<std::string, std::string>>;
+using Mask = std::vector<std::uint8_t>;
+
+/// PID 1 shows a list in its own order, and no entry for what is unlimited.
+template <class List>
+List ordered(List list) {
+    if constexpr (std::is_same_v<List, Numbers>)
+        std::erase_if(list, [](const auto& entry) { return entry.second == kInfinity; });
+    std::ranges::sort(list);
+    return list;
+}
+
+/// PID 1 shows a mask with as many bytes as it has reserved.
+Mask trimmed(Mask mask) {
+    while (!mask.empty() && mask.back() == 0)
+        mask.pop_back();
+    return mask;
+}
+
+template <class List>
+void extend(Value& value, const List& more) {
+    List* list = std::get_if<List>(&value);
+    if (list && !more.empty())
+        list->insert(list->end(), more.begin(), more.end());
+    else
+        value = more;
+}
+
+/// By name, in the order of the first mention.
+std::vector<Property> together(const Properties& planned) {
+    std::vector<Property> merged;
+    for (const Property& property : planned) {
+        auto known = std::ranges::find(merged, property.name, &Property::name);
+        if (known == merged.end())
+            merged.push_back(property);
+        else if (const Numbers* numbers = std::get_if<Numbers>(&property.value))
+            extend(known->value, *numbers);
+        else if (const Texts* texts = std::get_if<Texts>(&property.value))
+            extend(known->value, *texts);
+        else
+            known->value = property.value;
+    }
+    return merged;
+}
+
+/// Nothing where the two are of different types.
+std::optional<bool> same(const Value& a, const Value& b) {
+    if (a.index() != b.index()) return std::nullopt;
+    if (const Mask* mask = std::get_if<Mask>(&a)) return trimmed(*mask) == trimmed(std::get<Mask>(b));
+    if (const Numbers* list = std::get_if<Numbers>(&a)) return ordered(*list) == ordered(std::get<Numbers>(b));
+    if (const Texts* list = std::get_if<Texts>(&a)) return ordered(*list) == ordered(std::get<Texts>(b));
+    return valueText(a) == valueText(b);
+}
+
+std::string_view withoutEnd(std::string_view text) {
+    while (text.ends_with('\n') || text.ends_with(' '))
+        text.remove_suffix(1);
+    return text;
+}
+
+bool isLifted(std::string_view word) {
+    return word == "default" || word == "max" || word.ends_with("=max");
+}
+
+/// "8:0 rbps=600" is held by "8:0 rbps=600 wbps=max riops=max wiops=max".
+bool lineHolds(std::string_view wanted, std::string_view content) {
+    const std::vector<std::string_view> asked = words(wanted);
+    for (std::string_view line : split(content, '\n')) {
+        const std::vector<std::string_view> there = words(line);
+        if (there.empty() || there.front() != asked.front()) continue;
+        return std::all_of(asked.begin() + 1, asked.end(), [&](std::string_view word) {
+            return std::ranges::find(there, word) != there.end() || isLifted(word);
+        });
+    }
+    return std::all_of(asked.begin() + 1, asked.end(), isLifted);
+}
+
+/// Of "hugetlb.2MB.max"; 1 for what is not counted in pages.
+std::uint64_t pageOf(const FileValue& file) {
+    if (file.controller == "memory") return static_cast<std::uint64_t>(kPage);
+    if (file.controller != "hugetlb") return 1;
+    const std::vector<std::string_view> parts = split(file.file, '.');
+    if (parts.size() < 3 || parts[1].size() < 3) return 1;
+    const std::string_view size = parts[1];
+    const std::optional<std::uint64_t> number = parseNumber(size.substr(0, size.size() - 2));
+    const std::size_t unit = std::string_view("KMG").find(size[size.size() - 2]);
+    return number && unit != std::string_view::npos ? *number << (10 * (unit + 1)) : 1;
+}
+
+/// The kernel rounds bytes down to whole pages, huge ones too.
+bool isRoundedDown(const FileValue& file, std::uint64_t wanted, std::uint64_t there) {
+    return there <= wanted && wanted - there < pageOf(file);
+}
+
+} // namespace
+
+std::vector<Override> overrides(const Properties& planned, const Properties& shown) {
+    std::vector<Override> found;
+    for (const Property& one : together(planned)) {
+        const auto there = std::ranges::find(shown, one.name, &Property::name);
+        if (there == shown.end() || same(one.value, there->value).value_or(true)) continue;
+        found.push_back(Override{one.name, valueText(there->value), valueText(one.value)});
+    }
+    return found;
+}
+
+bool holds(const FileValue& file, std::string_view content) {
+    const std::string_view wanted = withoutEnd(file.value);
+    const std::string_view there = withoutEnd(content);
+    if (wanted == there) return true;
+    const std::optional<std::uint64_t> a = parseNumber(wanted), b = parseNumber(there);
+    if (a && b) return isRoundedDown(file, *a, *b);
+    return words(wanted).size() > 1 && lineHolds(wanted, there);
+}
+
+} // namespace scopewright::limits

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Whether what was set is still what is there: unit properties that somebody else has changed, files that lost a value.
+#pragma once
+
+#include "base/value.h"
+#include "limits/plan.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace scopewright::limits {
+
+/// A unit property with another value than the one we asked for: an administrator's.
+struct Override {
+    std::string property;
+    std::string value; ///< in force, as people write it
+    std::string asked;
+
+    bool operator==(const Override&) const = default;
+};
+
+/// `planned` as planScope() has it, where a later entry adds to an earlier one and an empty list clears; `shown` is
+/// what PID 1 has. A property that PID 1 does not show, or in a type of its own, is none.
+std::vector<Override> overrides(const Properties& planned, const Properties& shown);
+
+/// Whether a file with this content has the value, in the words of the kernel: sizes are cut to whole pages, lines go
+/// by device, and what is lifted ("max", "default") has no line.
+bool holds(const FileValue& file, std::string_view content);
+
+} // namespace scopewright::limits

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "limits/drift.h"
+
+#include "catch.h"
+
+using namespace scopewright;
+using namespace scopewright::limits;
+
+namespace {
+
+using Numbers = std::vector<std::pair<std::string, std::uint64_t>>;
+using Texts = std::vector<std::pair<std::string, std::string>>;
+using Mask = std::vector<std::uint8_t>;
+
+bool held(const char* controller, const char* file, const char* value, const char* content) {
+    FileValue one;
+    one.controller = controller;
+    one.file = file;
+    one.value = value;
+    return holds(one, content);
+}
+
+} // namespace
+
+TEST_CASE("a property with another value is an administrator's") {
+    const Properties planned{
+        {"MemoryMax", std::uint64_t{100}}, {"TasksMax", kInfinity}, {"DevicePolicy", std::string("strict")}};
+    CHECK(overrides(planned, planned).empty());
+    const Properties shown{
+        {"DevicePolicy", std::string("closed")}, {"TasksMax", std::uint64_t{5}}, {"MemoryMax", std::uint64_t{100}}};
+    const std::vector<Override> expected{{"TasksMax", "5", "infinity"}, {"DevicePolicy", "closed", "strict"}};
+    CHECK(overrides(planned, shown) == expected);
+}
+
+TEST_CASE("what PID 1 does not show, or in a type of its own, is nobody's") {
+    CHECK(overrides({{"MemoryMax", std::uint64_t{1}}}, {}).empty());
+    CHECK(overrides({{"MemoryMax", std::uint64_t{1}}}, {{"MemoryMax", Unreadable{"(bt)"}}}).empty());
+}
+
+TEST_CASE("a list is compared as a whole, whatever its order, and a mask whatever its length") {
+    const Properties planned{{"IOReadBandwidthMax", Numbers()},
+                             {"IOReadBandwidthMax", Numbers{{"/dev/block/8:0", 5}, {"/dev/block/8:16", kInfinity}}},
+                             {"DeviceAllow", Texts{{"/dev/gone", "r"}}},
+                             {"DeviceAllow", Texts()},
+                             {"DeviceAllow", Texts{{"/dev/char/1:3", "rw"}, {"char-136", "rwm"}}},
+                             {"AllowedCPUs", Mask{0x0f}}};
+    Properties shown{{"IOReadBandwidthMax", Numbers{{"/dev/block/8:0", 5}}},
+                     {"DeviceAllow", Texts{{"char-136", "rwm"}, {"/dev/char/1:3", "rw"}}},
+                     {"AllowedCPUs", Mask{0x0f, 0, 0, 0}}};
+    CHECK(overrides(planned, shown).empty());
+    shown[0].value = Numbers{{"/dev/block/8:0", 6}};
+    shown[1].value = Texts{{"char-136", "rwm"}};
+    shown[2].value = Mask{0x0f, 1};
+    CHECK(overrides(planned, shown).size() == 3);
+}
+
+TEST_CASE("a file holds its value in the words of the kernel") {
+    CHECK(held("pids", "pids.max", "64", "64\n"));
+    CHECK_FALSE(held("pids", "pids.max", "64", "63\n"));
+    CHECK(held("pids", "pids.max", "max", "max\n"));
+    CHECK_FALSE(held("pids", "pids.max", "max", "64\n"));
+    CHECK(held("cpu", "cpu.max", "50000 100000", "50000 100000\n"));
+    CHECK_FALSE(held("cpu", "cpu.max", "50000 100000", "max 100000\n"));
+    CHECK(held("cpuset", "cpuset.cpus", "\n", "\n"));
+    CHECK_FALSE(held("cpuset", "cpuset.cpus", "0-1", "\n"));
+}
+
+TEST_CASE("the kernel keeps whole pages") {
+    CHECK(held("memory", "memory.high", "100000", "98304\n"));
+    CHECK_FALSE(held("memory", "memory.high", "100000", "94208\n"));
+    CHECK_FALSE(held("memory", "memory.high", "100000", "102400\n"));
+    CHECK(held("hugetlb", "hugetlb.2MB.max", "5000000", "4194304\n"));
+    CHECK_FALSE(held("hugetlb", "hugetlb.2MB.max", "5000000", "2097152\n"));
+    CHECK(held("hugetlb", "hugetlb.1GB.max", "2000000000", "1073741824\n"));
+}
+
+TEST_CASE("lines are found by their device, and what is lifted has none") {
+    const char* content = "8:16 rbps=1 wbps=max riops=max wiops=max\n8:0 rbps=600 wbps=max riops=120 wiops=max\n";
+    CHECK(held("io", "io.max", "8:0 riops=120 rbps=600", content));
+    CHECK_FALSE(held("io", "io.max", "8:0 rbps=601", content));
+    CHECK(held("io", "io.max", "8:0 wbps=max", content));
+    CHECK(held("io", "io.max", "8:32 wbps=max", content));
+    CHECK_FALSE(held("io", "io.max", "8:32 wbps=5", content));
+    CHECK(held("io", "io.weight", "default 100", "default 100\n8:0 200\n"));
+    CHECK(held("io", "io.weight", "8:0 200", "default 100\n8:0 200\n"));
+    CHECK(held("io", "io.weight", "8:32 default", "default 100\n8:0 200\n"));
+    CHECK_FALSE(held("io", "io.weight", "default 50", "default 100\n8:0 200\n"));
+    CHECK(held("rdma", "rdma.max", "mlx5_0 hca_handle=2", "mlx5_0 hca_handle=2 hca_object=max\n"));
+    CHECK_FALSE(held("rdma", "rdma.max", "mlx5_0 hca_handle=2", ""));
+}
