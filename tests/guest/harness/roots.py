@@ -21,6 +21,9 @@ from .process import CommandFailed, run_logged, stopping
 # systemd-sysv makes /sbin/init; udev, kmod and procps are what PID 1's own units call. No Python: tests bring what
 # they need. strace is for the person who looks into a failure.
 PACKAGES = ("systemd", "dbus", "systemd-sysv", "udev", "kmod", "procps", "strace")
+# What others do with the same config.json (docs/comparison.md), in the one guest that has controllers to compare: two
+# container runtimes, and a program that is a container's whole root by itself.
+PEER_PACKAGES = {"252": ("runc", "crun", "busybox-static")}
 SYSTEMD_PACKAGES = ("systemd", "systemd-sysv", "libsystemd0", "libsystemd-shared", "udev", "libudev1")
 UNNEEDED_FILES = ("doc", "man", "locale", "info", "lintian", "bug", "bash-completion", "zsh")
 ATTEMPTS = 3
@@ -35,7 +38,7 @@ class Recipe:
 
     def packages(self):
         if not self.backports:
-            return list(PACKAGES)
+            return [*PACKAGES, *PEER_PACKAGES.get(self.systemd, ())]
         # apt prefers the plain suite: every package of the source must be named, or the versions disagree.
         newer = [f"{name}/{self.suite}-backports" for name in SYSTEMD_PACKAGES]
         return newer + [name for name in PACKAGES if name not in SYSTEMD_PACKAGES]
