@@ -23,9 +23,9 @@ namespace {
 
 constexpr const char* kDropin = "/run/scopewright/scopewright.toml.d/50-test.toml";
 
-/// The first group that has a cpuset, a quota or a memory limit, and the last one that goes, make the kernel patch its
-/// own code. An emulator with several threads now and then trips over that, and the guest's kernel panics. One unit
-/// that is always there keeps the code as it is.
+/// The first group that has a cpuset, a quota, a memory limit or a device program, and the last one that goes, make the
+/// kernel patch its own code. An emulator with several threads now and then trips over that, and the guest's kernel
+/// panics. One unit that is always there keeps the code as it is.
 void keepKernelUnpatched(const Pid1& systemd) {
     static std::optional<Child> keeper;
     if (!emulated() || keeper) return;
@@ -34,6 +34,7 @@ void keepKernelUnpatched(const Pid1& systemd) {
                        {{"Delegate", true},
                         {"CPUQuotaPerSecUSec", std::uint64_t{1'000'000}},
                         {"MemoryMax", std::uint64_t{1} << 30},
+                        {"DevicePolicy", std::string("strict")},
                         {"IOAccounting", true}});
 }
 
