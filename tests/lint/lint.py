@@ -20,7 +20,7 @@ def files(*folders):
             folders_here[:] = sorted(f for f in folders_here
                                      if f not in ('.git', '__pycache__', '.cache')
                                      and not (Path(where, f) / 'meson-private').exists())
-            for name in sorted(names):
+            for name in sorted(set(names) - {'.git'}):  # a file in a worktree
                 yield os.path.relpath(os.path.join(where, name), ROOT)
 
 
