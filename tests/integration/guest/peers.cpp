@@ -173,10 +173,11 @@ Container::~Container() {
 void Container::remove() const {
     try {
         run({runtime_, "delete", "--force", name_});
-        fs::remove_all(directory_);
     } catch (const std::exception& error) {
         std::printf("cleaning up failed: %s\n", error.what());
     }
+    std::error_code ignored;
+    fs::remove_all(directory_, ignored);
 }
 
 Values unitValues(const Pid1& systemd, const std::string& unit) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What runc 1.1 and crun 1.8 make of the same resources otherwise than we do. docs/comparison.md says why.
+// What runc 1.1.5 and crun 1.8.1 make of the same resources otherwise than we do. docs/comparison.md says why.
 #pragma once
 
 #include <vector>
