@@ -158,4 +158,8 @@ DeviceProperties toDeviceProperties(const DeviceFilter& filter, unsigned systemd
     return properties;
 }
 
+std::vector<std::pair<std::string, std::string>> everyDevice() {
+    return {{"block-*", "rwm"}, {"char-*", "rwm"}};
+}
+
 } // namespace scopewright::limits

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "limits/drift.h"
 
+#include "limits/devices.h"
 #include "limits/text.h"
 
 #include <algorithm>
@@ -57,6 +58,17 @@ std::vector<Property> together(const Properties& planned) {
     return merged;
 }
 
+/// There are two ways to allow every device; see everyDevice().
+void canonicalize(std::vector<Property>& properties) {
+    const auto policy = std::ranges::find(properties, "DevicePolicy", &Property::name);
+    const auto allow = std::ranges::find(properties, "DeviceAllow", &Property::name);
+    if (policy == properties.end() || allow == properties.end()) return;
+    const Texts* list = std::get_if<Texts>(&allow->value);
+    if (valueText(policy->value) != "strict" || !list || ordered(*list) != everyDevice()) return;
+    policy->value = std::string("auto");
+    allow->value = Texts();
+}
+
 /// Nothing where the two are of different types.
 std::optional<bool> same(const Value& a, const Value& b) {
     if (a.index() != b.index()) return std::nullopt;
@@ -110,9 +122,13 @@ bool isRoundedDown(const FileValue& file, std::uint64_t wanted, std::uint64_t th
 
 std::vector<Override> overrides(const Properties& planned, const Properties& shown) {
     std::vector<Override> found;
-    for (const Property& one : together(planned)) {
-        const auto there = std::ranges::find(shown, one.name, &Property::name);
-        if (there == shown.end() || same(one.value, there->value).value_or(true)) continue;
+    std::vector<Property> asked = together(planned);
+    std::vector<Property> now = shown;
+    canonicalize(asked);
+    canonicalize(now);
+    for (const Property& one : asked) {
+        const auto there = std::ranges::find(now, one.name, &Property::name);
+        if (there == now.end() || same(one.value, there->value).value_or(true)) continue;
         found.push_back(Override{one.name, valueText(there->value), valueText(one.value)});
     }
     return found;

@@ -270,7 +270,11 @@ private:
     void devices() {
         if (!wishes_.devices) return;
         if (!takes(rule("devices"))) return program();
-        const DeviceProperties told = toDeviceProperties(emulate(*wishes_.devices), context_.systemdVersion);
+        DeviceProperties told = toDeviceProperties(emulate(*wishes_.devices), context_.systemdVersion);
+        if (told.policy == "auto" && !context_.starting) {
+            told.policy = "strict";
+            told.allow = everyDevice();
+        }
         property("devices", "DevicePolicy", told.policy);
         // PID 1 adds to the list it has; the empty one clears it.
         property("devices", "DeviceAllow", Texts());

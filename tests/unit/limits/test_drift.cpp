@@ -54,6 +54,16 @@ TEST_CASE("a list is compared as a whole, whatever its order, and a mask whateve
     CHECK(overrides(planned, shown).size() == 3);
 }
 
+TEST_CASE("both ways to allow every device are the same") {
+    const Properties atStart{{"DevicePolicy", std::string("auto")}, {"DeviceAllow", Texts()}};
+    const Properties live{{"DevicePolicy", std::string("strict")},
+                          {"DeviceAllow", Texts{{"char-*", "rwm"}, {"block-*", "rwm"}}}};
+    CHECK(overrides(atStart, live).empty());
+    CHECK(overrides(live, atStart).empty());
+    const Properties less{{"DevicePolicy", std::string("strict")}, {"DeviceAllow", Texts{{"char-*", "rwm"}}}};
+    CHECK(overrides(atStart, less).size() == 2);
+}
+
 TEST_CASE("a file holds its value in the words of the kernel") {
     CHECK(held("pids", "pids.max", "64", "64\n"));
     CHECK_FALSE(held("pids", "pids.max", "64", "63\n"));

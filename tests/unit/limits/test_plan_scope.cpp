@@ -263,6 +263,13 @@ TEST_CASE("device rules are told to PID 1, and a program is asked for where that
     CHECK(with.skipped.empty());
 }
 
+TEST_CASE("a running scope is told that every device is allowed, since it keeps its program otherwise") {
+    const Resources all = fromOciJson(R"({"devices":[{"allow":true,"access":"rwm"}]})");
+    CHECK(properties(planScope(all, at(252))) == Lines{"DevicePolicy auto", "DeviceAllow "});
+    CHECK(properties(planScope(all, at(252, false))) ==
+          Lines{"DevicePolicy strict", "DeviceAllow ", "DeviceAllow block-* rwm, char-* rwm"});
+}
+
 TEST_CASE("without its controller a resource is skipped, wherever it would have gone") {
     constexpr const char* kAll =
         R"({"memory":{"limit":8192},"cpu":{"shares":2,"quota":1000,"burst":0,"idle":0,"cpus":"0"},
