@@ -13,9 +13,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <iterator>
 #include <memory>
 #include <sstream>
 
@@ -240,13 +242,18 @@ std::vector<std::string> Group::controllers() const {
 }
 
 std::vector<std::string> Group::enable(const std::vector<std::string>& wanted) const {
+    const std::vector<std::string> enabled = words(read("cgroup.subtree_control").value_or(""));
+    std::vector<std::string> missing;
+    std::ranges::copy_if(wanted, std::back_inserter(missing), [&](const std::string& controller) {
+        return std::ranges::find(enabled, controller) == enabled.end();
+    });
     std::string all;
-    for (const std::string& controller : wanted)
+    for (const std::string& controller : missing)
         all += (all.empty() ? "+" : " +") + controller;
-    if (wanted.empty() || tryWrite("cgroup.subtree_control", all) == 0) return {};
+    if (missing.empty() || tryWrite("cgroup.subtree_control", all) == 0) return {};
     // One controller that is not to be had makes the kernel refuse the whole line.
     std::vector<std::string> refused;
-    for (const std::string& controller : wanted)
+    for (const std::string& controller : missing)
         if (tryWrite("cgroup.subtree_control", "+" + controller) != 0) refused.push_back(controller);
     return refused;
 }

@@ -56,7 +56,8 @@ public:
     /// Controllers that the parent has given to this group.
     std::vector<std::string> controllers() const;
 
-    /// Gives each of `wanted` to the children; returns those that the kernel did not allow.
+    /// Gives each of `wanted` to the children; returns those that the kernel did not allow. Nothing is written where
+    /// nothing is missing.
     std::vector<std::string> enable(const std::vector<std::string>& wanted) const;
 
     /// SIGKILL to everything in the group and below, in one step that no fork escapes; false before Linux 5.14.

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <fstream>
 #include <set>
 
 namespace scopewright::sandbox {
@@ -25,6 +26,17 @@ bool isMissing(int error) {
 
 bool has(const std::vector<std::string>& names, const std::string& name) {
     return std::ranges::find(names, name) != names.end();
+}
+
+/// 0 or an errno. Older kernels (6.1) do not take the CPUs or memory nodes of a group with processes back to "none of
+/// its own" (ENOSPC); all that the machine can ever have is the same in effect, which is what the parent has of them.
+int put(const cgroup::Group& group, const limits::FileValue& file) {
+    const int error = group.tryWrite(file.file.c_str(), file.value);
+    if (error != ENOSPC || file.controller != "cpuset" || file.value != "\n") return error;
+    std::ifstream possible(file.file == "cpuset.mems" ? "/sys/devices/system/node/possible"
+                                                      : "/sys/devices/system/cpu/possible");
+    std::string all;
+    return std::getline(possible, all) ? group.tryWrite(file.file.c_str(), all) : error;
 }
 
 } // namespace
@@ -56,7 +68,7 @@ void writeFiles(const cgroup::Group& group, const std::vector<limits::FileValue>
         }
         if (!file.ifAbsent.empty() && group.read(file.ifAbsent.c_str())) continue;
         undo.remember(group, file.file);
-        const int error = group.tryWrite(file.file.c_str(), file.value);
+        const int error = put(group, file);
         if (error == 0 || (isMissing(error) && file.ifPresent)) continue;
         // A file that this kernel has not is like a controller that it has not.
         if (refusal == Refusal::Throw && !isMissing(error))
@@ -76,7 +88,7 @@ void restoreFiles(const cgroup::Group& group, const std::string& path, const std
         const std::string name = path + "/" + file.file;
         const auto known = stubborn.find(name + " " + file.value);
         if (known != stubborn.end() && known->second == *before) continue;
-        const int error = group.tryWrite(file.file.c_str(), file.value);
+        const int error = put(group, file);
         if (error == 0)
             log::info(name + " held " + quoted(*before) + " and is " + quoted(file.value) + " again");
         else

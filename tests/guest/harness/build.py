@@ -15,6 +15,12 @@ PATHS = ("--prefix=/usr", "--libexecdir=libexec", "--sysconfdir=/etc", "--locals
          "-Dsystemdsystemunitdir=/usr/lib/systemd/system")
 
 
+def serves(made, wanted):
+    """Whether a tree made with some options is one for others: where warnings are errors, they may be so for all."""
+    strict = "--werror" in made.splitlines()
+    return made == wanted or (strict and [line for line in made.splitlines() if line != "--werror"] == wanted.splitlines())
+
+
 class Build:
     """One build tree. name is its purpose; options are Meson's; compiler is (CC, CXX) or None for the default."""
 
@@ -37,7 +43,7 @@ class Build:
             self.log.unlink(missing_ok=True)
             signature = self.directory / "scopewright-options"
             wanted = "\n".join([*self._options, self._environment.get("CXX", "")])
-            if not signature.exists() or signature.read_text() != wanted:
+            if not (signature.exists() and serves(signature.read_text(), wanted)):
                 shutil.rmtree(self.directory, ignore_errors=True)
                 with step(f"build {self.name}: configuring"):
                     self._run("meson", "setup", self.directory, self.project, *self._options, seconds=120)
