@@ -77,7 +77,9 @@ class Machine:
     def __enter__(self):
         self._compose()
         kernel = roots.ensure(self.systemd) / "boot/vmlinuz"
-        arguments = ["console=ttyS0", "rdinit=/lib/systemd/systemd", "panic=-1", "quiet", "mitigations=off",
+        # PID 1 has TERM from here: a new one asks any other terminal for its name and its size, and waits for an answer
+        # that a file does not give.
+        arguments = ["console=ttyS0", "TERM=dumb", "rdinit=/lib/systemd/systemd", "panic=-1", "quiet", "mitigations=off",
                      "systemd.show_status=0", "systemd.firstboot=0", "systemd.wants=guest-commands.service",
                      "systemd.journald.forward_to_console=1", "random.trust_cpu=1", *self._arguments]
         command = ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", PROCESSOR, "-smp", "2",

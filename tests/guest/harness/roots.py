@@ -18,9 +18,10 @@ from .console import say, step
 from .places import cache, locked
 from .process import CommandFailed, run_logged, stopping
 
-# systemd-sysv makes /sbin/init; udev, kmod and procps are what PID 1's own units call. No Python: tests bring what
-# they need. strace is for the person who looks into a failure.
-PACKAGES = ("systemd", "dbus", "systemd-sysv", "udev", "kmod", "procps", "strace")
+# systemd-sysv makes /sbin/init; udev, kmod, mount and procps are what PID 1's own units call (from systemd 262 on the
+# package only recommends mount). No Python: tests bring what they need. strace is for the person who looks into a
+# failure.
+PACKAGES = ("systemd", "dbus", "systemd-sysv", "udev", "kmod", "mount", "procps", "strace")
 # What others do with the same config.json (docs/comparison.md), in the one guest that has controllers to compare: two
 # container runtimes, and a program that is a container's whole root by itself.
 PEER_PACKAGES = {"252": ("runc", "crun", "busybox-static")}
@@ -59,7 +60,7 @@ RECIPES = {
         Recipe("252", "bookworm", kernel=True),
         Recipe("254", "bookworm", backports=True),
         Recipe("257", "trixie", kernel=True),
-        Recipe("262", "sid"),
+        Recipe("262", "sid", kernel=True),
     )
 }
 
@@ -67,15 +68,18 @@ RECIPES = {
 BACKPORTS_HOOK = 'sed -n "s/ SUITE / SUITE-backports /p" "$1/etc/apt/sources.list" > "$1/etc/apt/sources.list.d/newer.list"'
 
 # After the packages, while apt's lists are still there: the kernel that the meta package names today. Only its image is
-# taken, since the cloud kernel boots from a cpio without any module.
+# taken, since the cloud kernel boots from a cpio without any module. From Linux 7 on the image's package is a frame
+# around others, and the kernel is in linux-binary-VERSION.
 KERNEL_HOOK = """set -eu
 export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
 package=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/^ *Depends: \\(linux-image-[0-9].*\\)/\\1/p' | head -n 1)
-mkdir "$1/boot/fetch"
+binary=$(apt-cache depends "$package" | sed -n 's/^ *Depends: \\(linux-binary-[0-9].*\\)/\\1/p' | head -n 1)
+mkdir -p "$1/boot/fetch"
 cd "$1/boot/fetch"
-apt-get --quiet --option APT::Sandbox::User=root download "$package"
+apt-get --quiet --option APT::Sandbox::User=root download "${binary:-$package}"
 dpkg-deb --extract ./*.deb .
-mv boot/vmlinuz-* ../vmlinuz
+find . -type f -name 'vmlinuz*' -exec mv {} ../vmlinuz ';'
+test -e ../vmlinuz
 cd ..
 rm -r fetch"""
 
