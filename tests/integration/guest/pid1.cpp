@@ -88,14 +88,36 @@ unsigned Pid1::version() const {
     return static_cast<unsigned>(std::stoul(text.substr(text.find_first_of("0123456789"))));
 }
 
-void Pid1::startScope(const std::string& unit, pid_t pid, const Properties& more) const {
-    Properties properties = more;
-    properties.push_back({"PIDs", std::vector<std::uint32_t>{static_cast<std::uint32_t>(pid)}});
+Answer Pid1::tryStartScope(const std::string& unit, const Properties& properties) const {
     bus::Message call =
         bus::methodCall(client_.raw(), kName, kPath, kInterface, "StartTransientUnit", unit, "fail", properties);
     bus::check(sd_bus_message_append(call.raw(), "a(sa(sv))", 0), "append nothing");
-    client_.send(call).must();
+    return client_.send(call);
+}
+
+void Pid1::startScope(const std::string& unit, pid_t pid, const Properties& more) const {
+    Properties properties = more;
+    properties.push_back({"PIDs", std::vector<std::uint32_t>{static_cast<std::uint32_t>(pid)}});
+    tryStartScope(unit, properties).must();
     if (!eventually([&] { return state(unit) == "active"; })) throw std::runtime_error(unit + " did not start");
+}
+
+Answer Pid1::setProperties(const std::string& unit, const Properties& properties) const {
+    return manager("SetUnitProperties", unit, true, properties);
+}
+
+Answer Pid1::attach(const std::string& unit, pid_t pid) const {
+    bus::Message call = bus::methodCall(client_.raw(), kName, kPath, kInterface, "AttachProcessesToUnit", unit, "");
+    bus::check(sd_bus_message_append(call.raw(), "au", 1, static_cast<std::uint32_t>(pid)), "append a process");
+    return client_.send(call);
+}
+
+Answer Pid1::freeze(const std::string& unit) const {
+    return manager("FreezeUnit", unit);
+}
+
+Answer Pid1::thaw(const std::string& unit) const {
+    return manager("ThawUnit", unit);
 }
 
 void Pid1::start(const std::string& unit) const {

@@ -37,6 +37,13 @@ public:
 
     /// A scope as somebody else would make it.
     void startScope(const std::string& unit, pid_t pid, const Properties& more = {}) const;
+    /// The same with these properties only, whatever comes of it; does not wait for the job.
+    Answer tryStartScope(const std::string& unit, const Properties& properties) const;
+    /// SetUnitProperties, until the next boot.
+    Answer setProperties(const std::string& unit, const Properties& properties) const;
+    Answer attach(const std::string& unit, pid_t pid) const;
+    Answer freeze(const std::string& unit) const;
+    Answer thaw(const std::string& unit) const;
     void start(const std::string& unit) const;
     /// Waits until it is over.
     void stop(const std::string& unit) const;
