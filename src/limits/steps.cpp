@@ -209,7 +209,11 @@ private:
             if (byProperty) list.emplace_back(blockPath(device), ioWeightNumber(weight));
             if (weight.bfq && !(byProperty && available(kBfqPerDevice, context_.systemdVersion)))
                 scopeFile(weightFile(key, "io.bfq.weight", subject, weight.number));
-            if (!byProperty) scopeFile(weightFile(key, "io.weight", subject, ioWeightNumber(weight)));
+            if (byProperty) continue;
+            // For a device that is not there the kernel says ENODEV, and that is to be told.
+            FileValue file = weightFile(key, "io.weight", subject, ioWeightNumber(weight));
+            file.ifPresent = !absent(device);
+            scopeFile(std::move(file));
         }
         // The list only grows, device by device; the empty one is the only way to take something off it.
         if (reset && takes(own)) property(anyKey, own.property, Numbers());

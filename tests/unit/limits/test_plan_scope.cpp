@@ -145,6 +145,8 @@ TEST_CASE("a device without a node goes to the kernel by number") {
     CHECK(properties(mixed) == Lines{"IOReadBandwidthMax /dev/block/8:0 600"});
     CHECK(files(mixed.files) == Lines{"io.max 9:0 rbps=700"});
     CHECK(files(mixed.scopeFiles) == Lines{"io.bfq.weight 9:0 500", "io.weight 9:0 4500"});
+    // If the kernel does not know the device either, that is told.
+    CHECK_FALSE(mixed.scopeFiles[1].ifPresent);
 }
 
 TEST_CASE("what is lifted is lifted in PID 1 and in the file") {
