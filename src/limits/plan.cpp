@@ -7,6 +7,7 @@
 #include "limits/unified.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <system_error>
 
@@ -110,6 +111,18 @@ ScopePlan planScope(const Resources& resources, const Context& context) {
         }
     }
     return plan;
+}
+
+std::vector<FileValue> takenBack(const std::vector<FileValue>& before, const std::vector<FileValue>& now) {
+    constexpr std::array<std::string_view, 4> kLimits{"memory.high", "memory.max", "memory.swap.max", "pids.max"};
+    std::vector<FileValue> files;
+    for (FileValue file : before) {
+        if (std::ranges::find(kLimits, file.file) == kLimits.end()) continue;
+        if (std::ranges::find(now, file.file, &FileValue::file) != now.end()) continue;
+        file.value = "max";
+        files.push_back(std::move(file));
+    }
+    return files;
 }
 
 } // namespace scopewright::limits

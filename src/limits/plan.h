@@ -81,6 +81,10 @@ struct ScopePlan {
 /// it models must be said to it; the rest are files.
 ScopePlan planScope(const Resources& resources, const Context& context);
 
+/// What files of an earlier plan have limited and the present plan says with a property alone: to be as in a new group.
+/// A limit of 0 is such a file, since PID 1 takes none.
+std::vector<FileValue> takenBack(const std::vector<FileValue>& before, const std::vector<FileValue>& now);
+
 struct GroupPlan {
     std::vector<FileValue> files;
     std::vector<Skip> skipped;

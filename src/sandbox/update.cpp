@@ -6,7 +6,9 @@
 #include "sandbox/apply.h"
 #include "sandbox/sandboxes.h"
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 
 namespace scopewright::sandbox {
 
@@ -95,6 +97,8 @@ async::Task<void> Sandboxes::putInForce(Key key, limits::Resources merged, bool 
         async::Task<void> call = systemd_.setUnitProperties(unit, plan.properties);
         done = co_await taken(std::move(call), plan.properties);
     }
+    std::ranges::move(limits::takenBack(this->plan(at(key).resources, false).files, plan.files),
+                      std::back_inserter(plan.files));
 
     at(key);
     Sandbox& sandbox = *find(key);

@@ -163,6 +163,18 @@ TEST_CASE("what is lifted is lifted in PID 1 and in the file") {
     CHECK(std::ranges::all_of(lifted.scopeFiles, [](const FileValue& f) { return f.ifPresent || f.file == "io.max"; }));
 }
 
+TEST_CASE("a limit of 0, which only a file can say, is gone when a property says another one") {
+    const auto leaf = [](const char* json) { return plan(json, at(252, false)).files; };
+    const std::vector<FileValue> none =
+        leaf(R"({"unified":{"memory.high":"0","memory.max":"0","pids.max":"0","memory.swap.high":"1M"}})");
+    CHECK(files(none) == Lines{"memory.high 0", "memory.max 0", "pids.max 0", "memory.swap.high 1048576"});
+    const std::vector<FileValue> some =
+        leaf(R"({"unified":{"memory.high":"0","memory.max":"1G","pids.max":"20","memory.swap.high":"1M"}})");
+    CHECK(files(takenBack(none, some)) == Lines{"memory.max max", "pids.max max"});
+    CHECK(takenBack(some, none).empty());
+    CHECK(takenBack(none, none).empty());
+}
+
 TEST_CASE("what PID 1 has no property for is written to the payload group") {
     const ScopePlan plain = plan(R"({"hugepageLimits":[{"pageSize":"2MB","limit":4194304},{"pageSize":"1GB","limit":0}],
         "rdma":{"mlx5_0":{"hcaHandles":2,"hcaObjects":2000},"mlx5_1":{"hcaObjects":4294967295}},
