@@ -24,19 +24,29 @@ bool isMissing(int error) {
     return error == ENOENT || error == ENODEV;
 }
 
-bool has(const std::vector<std::string>& names, const std::string& name) {
-    return std::ranges::find(names, name) != names.end();
+/// Where a group has the file but does not use it: a weight of a device whose scheduler knows none.
+bool isIdle(int error) {
+    return error == EOPNOTSUPP;
 }
 
-/// 0 or an errno. Older kernels (6.1) do not take the CPUs or memory nodes of a group with processes back to "none of
-/// its own" (ENOSPC); all that the machine can ever have is the same in effect, which is what the parent has of them.
-int put(const cgroup::Group& group, const limits::FileValue& file) {
+/// Before 6.13 the kernel lets nobody empty the set of a group with processes (ENOSPC). All that there could ever be
+/// come to the same.
+int writeEverything(const cgroup::Group& group, const limits::FileValue& file) {
+    const char* list = file.file == "cpuset.cpus"   ? "/sys/devices/system/cpu/possible"
+                       : file.file == "cpuset.mems" ? "/sys/devices/system/node/possible"
+                                                    : "";
+    std::string everything;
+    if (!std::getline(std::ifstream(list), everything)) return ENOSPC;
+    return group.tryWrite(file.file.c_str(), everything);
+}
+
+int write(const cgroup::Group& group, const limits::FileValue& file) {
     const int error = group.tryWrite(file.file.c_str(), file.value);
-    if (error != ENOSPC || file.controller != "cpuset" || file.value != "\n") return error;
-    std::ifstream possible(file.file == "cpuset.mems" ? "/sys/devices/system/node/possible"
-                                                      : "/sys/devices/system/cpu/possible");
-    std::string all;
-    return std::getline(possible, all) ? group.tryWrite(file.file.c_str(), all) : error;
+    return error == ENOSPC && file.value == "\n" ? writeEverything(group, file) : error;
+}
+
+bool has(const std::vector<std::string>& names, const std::string& name) {
+    return std::ranges::find(names, name) != names.end();
 }
 
 } // namespace
@@ -68,8 +78,8 @@ void writeFiles(const cgroup::Group& group, const std::vector<limits::FileValue>
         }
         if (!file.ifAbsent.empty() && group.read(file.ifAbsent.c_str())) continue;
         undo.remember(group, file.file);
-        const int error = put(group, file);
-        if (error == 0 || (isMissing(error) && file.ifPresent)) continue;
+        const int error = write(group, file);
+        if (error == 0 || ((isMissing(error) || isIdle(error)) && file.ifPresent)) continue;
         // A file that this kernel has not is like a controller that it has not.
         if (refusal == Refusal::Throw && !isMissing(error))
             throw errnoError("write " + quoted(file.value) + " to " + file.file + " for " + file.key, error);
@@ -88,7 +98,7 @@ void restoreFiles(const cgroup::Group& group, const std::string& path, const std
         const std::string name = path + "/" + file.file;
         const auto known = stubborn.find(name + " " + file.value);
         if (known != stubborn.end() && known->second == *before) continue;
-        const int error = put(group, file);
+        const int error = write(group, file);
         if (error == 0)
             log::info(name + " held " + quoted(*before) + " and is " + quoted(file.value) + " again");
         else
