@@ -70,6 +70,20 @@ std::vector<GroupLine> groupsIn(const Answer& answer) {
     return lines;
 }
 
+std::map<std::string, SkipLine> skippedOf(const Client& client, const std::string& object, const char* interface) {
+    const Answer answer = client.call(object, kProperties, "Get", interface, "Skipped");
+    sd_bus_message* m = answer.must().reply.raw();
+    std::map<std::string, SkipLine> skipped;
+    bus::check(sd_bus_message_enter_container(m, 'v', "a(sss)"), "read skips");
+    bus::check(sd_bus_message_enter_container(m, 'a', "(sss)"), "read skips");
+    while (bus::check(sd_bus_message_enter_container(m, 'r', "sss"), "read skips") > 0) {
+        const auto [key, reason, since] = bus::unpack<std::string, std::string, std::string>(answer.reply);
+        skipped.emplace(key, SkipLine{reason, since});
+        bus::check(sd_bus_message_exit_container(m), "read skips");
+    }
+    return skipped;
+}
+
 std::string directory(const std::string& controlGroup) {
     return "/sys/fs/cgroup" + controlGroup;
 }

@@ -8,6 +8,7 @@
 #include "guest/pid1.h"
 #include "wait.h"
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,6 +45,13 @@ struct GroupLine {
 };
 std::vector<SandboxLine> sandboxesIn(const Answer& answer);
 std::vector<GroupLine> groupsIn(const Answer& answer);
+
+/// The property Skipped of a sandbox or a group, by key.
+struct SkipLine {
+    std::string reason;
+    std::string since;
+};
+std::map<std::string, SkipLine> skippedOf(const Client& client, const std::string& object, const char* interface);
 
 // The cgroup tree. Control groups are named as PID 1 names them, from the root of the unified hierarchy.
 

@@ -42,25 +42,6 @@ const std::map<std::string, std::set<std::string>> kKeys{
     {"pids", {"pids.limit"}},
 };
 
-struct Skip {
-    std::string reason;
-    std::string since;
-};
-
-std::map<std::string, Skip> skippedOf(const Client& client, const std::string& object) {
-    const Answer answer = client.call(object, kProperties, "Get", kGroup, "Skipped");
-    sd_bus_message* m = answer.must().reply.raw();
-    std::map<std::string, Skip> skipped;
-    bus::check(sd_bus_message_enter_container(m, 'v', "a(sss)"), "read skips");
-    bus::check(sd_bus_message_enter_container(m, 'a', "(sss)"), "read skips");
-    while (bus::check(sd_bus_message_enter_container(m, 'r', "sss"), "read skips") > 0) {
-        const auto [key, reason, since] = bus::unpack<std::string, std::string, std::string>(answer.reply);
-        skipped.emplace(key, Skip{reason, since});
-        bus::check(sd_bus_message_exit_container(m), "read skips");
-    }
-    return skipped;
-}
-
 const char* const kObject = "/org/scopewright1/sandbox/web/group/";
 
 } // namespace
@@ -91,7 +72,7 @@ TEST_CASE("the files of a compat group carry the container's limits") {
     for (const char c : name)
         object += std::isalnum(c) ? std::string(1, c) : (c == '-' ? "_2d" : "_2e");
     std::set<std::string> told;
-    for (const auto& [key, skip] : skippedOf(guest.client, kObject + object)) {
+    for (const auto& [key, skip] : skippedOf(guest.client, kObject + object, kGroup)) {
         told.insert(key);
         CHECK(skip.reason.starts_with("controller '"));
         CHECK(skip.since.empty());
@@ -160,7 +141,7 @@ TEST_CASE("a resource that cannot be applied is skipped, or refused when strict"
     guest.create("web", {&child});
     const Properties later{{"network.classID", std::uint32_t{1}}};
     guest.createGroup("web", "c1", later);
-    const std::map<std::string, Skip> skipped = skippedOf(guest.client, std::string(kObject) + "c1");
+    const std::map<std::string, SkipLine> skipped = skippedOf(guest.client, std::string(kObject) + "c1", kGroup);
     REQUIRE(skipped.contains("network.classID"));
     CHECK_FALSE(skipped.at("network.classID").reason.empty());
     Properties strict = later;
