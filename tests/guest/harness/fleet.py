@@ -45,9 +45,11 @@ def _run_one(session, guest, commands, limit, environment):
 
 
 def run(session, guests, commands, jobs=2, limit=600, environment=None):
-    """Runs the commands in every guest, at most jobs guests at a time. Reports come in the order of the guests."""
+    """Runs the commands in every guest, at most jobs guests at a time. Reports come in the order of the guests. The
+    commands are a list, or a function that has one for each guest."""
     with concurrent.futures.ThreadPoolExecutor(max_workers=jobs) as pool, step(f"{len(guests)} guests, {jobs} at a time"):
-        futures = [pool.submit(_run_one, session, guest, commands, limit, environment or {}) for guest in guests]
+        futures = [pool.submit(_run_one, session, guest, commands(guest) if callable(commands) else commands, limit,
+                               environment or {}) for guest in guests]
         try:
             reports = []
             for future in futures:
