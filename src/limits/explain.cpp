@@ -36,6 +36,7 @@ ExplainRow row(const Step& step, const Context& context) {
         case Step::Kind::Program:
             return {step.key, "payload", "", "file", "a device program: PID 1 has no words for all of these rules"};
         case Step::Kind::Skipped: return {step.key, "", "", "skipped", reason(Skip{step.key, step.cause})};
+        case Step::Kind::Echo:
         case Step::Kind::Overridden: break;
     }
     return {step.key, "", "", "skipped", "unified stands in its place"};
@@ -53,6 +54,7 @@ void explainInto(std::vector<ExplainRow>& rows, Resources resources, const Conte
         forget(resources, conflict.key);
     }
     for (const Step& step : planSteps(resources, context)) {
+        if (step.kind == Step::Kind::Echo) continue;
         ExplainRow one = row(step, context);
         if (std::ranges::find(rows, one) == rows.end()) rows.push_back(std::move(one));
     }

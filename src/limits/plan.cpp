@@ -105,6 +105,7 @@ ScopePlan planScope(const Resources& resources, const Context& context) {
             case Step::Kind::Property: plan.properties.push_back(std::move(step.property)); break;
             case Step::Kind::LeafFile: plan.files.push_back(std::move(step.file)); break;
             case Step::Kind::ScopeFile: plan.scopeFiles.push_back(std::move(step.file)); break;
+            case Step::Kind::Echo: plan.echoes.push_back(std::move(step.file)); break;
             case Step::Kind::Program: plan.program = std::move(step.rules); break;
             case Step::Kind::Skipped: add(plan.skipped, Skip{step.key, step.cause}); break;
             case Step::Kind::Overridden: break;

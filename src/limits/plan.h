@@ -72,8 +72,9 @@ std::vector<DeviceNumber> blockDevices(const Resources& resources);
 struct ScopePlan {
     Properties properties; ///< in this order: some reset what a later one sets
     std::vector<Skip> skipped;
-    std::vector<FileValue> files;                   ///< for the payload group, after the properties
-    std::vector<FileValue> scopeFiles;              ///< for the scope itself: what PID 1 never writes or does not clear
+    std::vector<FileValue> files;      ///< for the payload group, after the properties
+    std::vector<FileValue> scopeFiles; ///< for the scope itself: what PID 1 never writes or does not clear
+    std::vector<FileValue> echoes;     ///< for the scope: what PID 1 writes too, only to be told of refusals
     std::optional<std::vector<DeviceRule>> program; ///< what a device program in the payload group has to enforce
 };
 

@@ -72,6 +72,12 @@ private:
     void leafFile(FileValue value) { file(Step::Kind::LeafFile, std::move(value)); }
     void scopeFile(FileValue value) { file(Step::Kind::ScopeFile, std::move(value)); }
 
+    /// PID 1 takes such a value whatever the kernel says to it, and only logs that. Who writes the same hears it.
+    void echo(FileValue value) {
+        const std::string key = value.key;
+        steps_.push_back(Step{Step::Kind::Echo, key, {}, std::move(value), "", {}});
+    }
+
     /// Without the controller PID 1 takes the property and does nothing.
     bool missing(const std::string& key, const std::string& controller) {
         if (has(controller)) return false;
@@ -135,8 +141,11 @@ private:
         const PropertyRule& own = *ruleOfFile(file);
         if (!takes(own)) return leafFile(fileValue(wanted.key, file, cpuSetLine(wanted.value)));
         property(wanted.key, own.property, wanted.value);
-        // PID 1 forgets the set then, but leaves the file as it is (systemd#43846).
-        if (wanted.value.empty()) scopeFile(fileValue(wanted.key, file, cpuSetLine(wanted.value)));
+        // PID 1 forgets an empty set, but leaves the file as it is (systemd#43846). Numbers may be too large.
+        if (wanted.value.empty())
+            scopeFile(fileValue(wanted.key, file, cpuSetLine(wanted.value)));
+        else
+            echo(fileValue(wanted.key, file, cpuSetLine(wanted.value)));
     }
 
     /// What the property of that file takes; nothing if this value cannot be said with it.
@@ -164,6 +173,8 @@ private:
             scopeFile(asFile);
         else if (!said)
             leafFile(asFile);
+        else if (file.starts_with("memory.zswap.")) // there are kernels without
+            echo(asFile);
     }
 
     std::uint64_t ioWeightNumber(const IoWeight& weight) const {
@@ -209,11 +220,16 @@ private:
             if (byProperty) list.emplace_back(blockPath(device), ioWeightNumber(weight));
             if (weight.bfq && !(byProperty && available(kBfqPerDevice, context_.systemdVersion)))
                 scopeFile(weightFile(key, "io.bfq.weight", subject, weight.number));
-            if (byProperty) continue;
-            // For a device that is not there the kernel says ENODEV, and that is to be told.
             FileValue file = weightFile(key, "io.weight", subject, ioWeightNumber(weight));
-            file.ifPresent = !absent(device);
-            scopeFile(std::move(file));
+            file.ifPresent = !byProperty && !absent(device);
+            if (!byProperty) {
+                // For a device that is not there the kernel says ENODEV, and that is to be told.
+                scopeFile(std::move(file));
+            } else {
+                // Unless BFQ weighs the device, somebody has to have turned io.cost on for it.
+                file.ifAbsent = "io.bfq.weight";
+                echo(std::move(file));
+            }
         }
         // The list only grows, device by device; the empty one is the only way to take something off it.
         if (reset && takes(own)) property(anyKey, own.property, Numbers());

@@ -11,7 +11,7 @@
 namespace scopewright::limits {
 
 struct Step {
-    enum class Kind { Property, LeafFile, ScopeFile, Program, Skipped, Overridden };
+    enum class Kind { Property, LeafFile, ScopeFile, Echo, Program, Skipped, Overridden };
 
     Kind kind = Kind::Skipped;
     std::string key;

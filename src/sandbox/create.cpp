@@ -241,6 +241,7 @@ async::Task<void> Sandboxes::launch(SandboxSpec& spec) {
     Undo unneeded;
     writeFiles(*scope, plan.scopeFiles, true, Refusal::Skip, skipped, unneeded);
     writeFiles(leaf, plan.files, true, Refusal::Skip, skipped, unneeded);
+    writeFiles(*scope, plan.echoes, true, Refusal::Skip, skipped, unneeded);
     if (plan.program) applyDevices(leaf, plan.program, skipped);
     refuseSkipsIfStrict(spec.strict, skipped);
     state::setMark(leaf.boundaryFile().value(), markOf(kPayload, kPayload, spec.resources, skipped));

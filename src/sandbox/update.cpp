@@ -112,6 +112,8 @@ async::Task<void> Sandboxes::putInForce(Key key, limits::Resources merged, bool 
     try {
         writeFiles(scope, plan.scopeFiles, growing, Refusal::Throw, skipped, undo);
         writeFiles(*payload, plan.files, growing, Refusal::Throw, skipped, undo);
+        // What PID 1 wrote for an administrator stays.
+        if (left.empty()) writeFiles(scope, plan.echoes, growing, Refusal::Skip, skipped, undo);
         applyDevices(*payload, plan.program, skipped);
         state::setMark(payload->boundaryFile().value(), markOf(kPayload, kPayload, merged, skipped));
     } catch (...) {

@@ -32,10 +32,9 @@ struct Set {
     Files after;
 };
 
-/// Quotas are rounded to whole percents below, to hundredths from it on; it is also the first with
-/// MemoryZSwapWriteback.
+/// Quotas are rounded to whole percents below, to hundredths from it on.
 inline constexpr unsigned kFineQuota = 256;
-/// OOMPolicy is a property of scopes from it on, and so is MemoryZSwapMax.
+/// OOMPolicy is a property of scopes from it on.
 inline constexpr unsigned kOomPolicy = 253;
 /// The guests with it have a kernel that has the files of zswap.
 inline constexpr unsigned kZswap = 262;

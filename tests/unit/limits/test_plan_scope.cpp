@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The whole model on a scope: what PID 1 is told, what is written where, and what is not in force.
 #include "catch.h"
+#include "limits/explain.h"
 #include "limits/oci_json.h"
 #include "limits/plan.h"
 #include "limits/text.h"
@@ -98,11 +99,13 @@ TEST_CASE("a set of CPUs is bytes for PID 1, and taken back in the file, too") {
     CHECK(set.properties[0].name == "AllowedCPUs");
     CHECK(files(plan(R"({"cpu":{"cpus":"10-23","mems":"0"}})", at(243)).files) ==
           Lines{"cpuset.cpus 10-23", "cpuset.mems 0"});
+    CHECK(set.scopeFiles.empty());
     Resources none;
     limits::set(none, "cpu.cpus", std::string());
     const ScopePlan reset = planScope(none, at(252, false));
     CHECK(properties(reset) == Lines{"AllowedCPUs "});
     CHECK(files(reset.scopeFiles) == Lines{"cpuset.cpus \n"});
+    CHECK(reset.echoes.empty());
     CHECK(planScope(none, at(252)).properties.empty());
 }
 
@@ -147,6 +150,23 @@ TEST_CASE("a device without a node goes to the kernel by number") {
     CHECK(files(mixed.scopeFiles) == Lines{"io.bfq.weight 9:0 500", "io.weight 9:0 4500"});
     // If the kernel does not know the device either, that is told.
     CHECK_FALSE(mixed.scopeFiles[1].ifPresent);
+}
+
+TEST_CASE("what the kernel may refuse behind PID 1's back is written once more, to be told") {
+    constexpr const char* kAll = R"({"cpu":{"cpus":"0-7","mems":"1","shares":2},"memory":{"limit":8192},
+        "blockIO":{"weight":100,"weightDevice":[{"major":8,"minor":0,"weight":500}]},
+        "unified":{"memory.zswap.max":"0","memory.zswap.writeback":"0"}})";
+    const std::vector<FileValue> echoes = plan(kAll, at(256)).echoes;
+    CHECK(files(echoes) == Lines{"cpuset.cpus 0-7", "cpuset.mems 1", "memory.zswap.max 0", "memory.zswap.writeback 0",
+                                 "io.weight 8:0 4500"});
+    for (const FileValue& file : echoes) {
+        CHECK_FALSE(file.ifPresent);
+        CHECK(file.ifAbsent == (file.file == "io.weight" ? "io.bfq.weight" : ""));
+    }
+    // Where it is a file, that one tells.
+    CHECK(files(plan(kAll, at(243)).echoes) == Lines{"io.weight 8:0 500"});
+    const std::vector<ExplainRow> rows = explain(fromOciJson(kAll), at(256));
+    CHECK(std::ranges::none_of(rows, [](const ExplainRow& row) { return row.target == "cpuset.cpus"; }));
 }
 
 TEST_CASE("what is lifted is lifted in PID 1 and in the file") {
