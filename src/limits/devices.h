@@ -61,8 +61,8 @@ struct DeviceProperties {
 };
 DeviceProperties toDeviceProperties(const DeviceFilter& filter, unsigned systemdVersion);
 
-/// A list that allows everything. On a running scope "auto" without a list is taken, and the program that is there stays:
-/// PID 1 does not look at the devices of a unit that has no wishes for them.
+/// A list that allows everything. On a running scope "auto" without a list is taken, and the program that is there
+/// stays: PID 1 does not look at the devices of a unit that has no wishes for them.
 std::vector<std::pair<std::string, std::string>> everyDevice();
 
 } // namespace scopewright::limits

@@ -134,6 +134,16 @@ std::vector<Override> overrides(const Properties& planned, const Properties& sho
     return found;
 }
 
+std::set<std::string> leftToOthers(const std::vector<Override>& others, const Properties& before,
+                                   const Properties& after) {
+    std::set<std::string> left;
+    for (const Override& one : others)
+        left.insert(one.property);
+    for (const Override& change : overrides(before, after))
+        left.erase(change.property);
+    return left;
+}
+
 bool holds(const FileValue& file, std::string_view content) {
     const std::string_view wanted = withoutEnd(file.value);
     const std::string_view there = withoutEnd(content);

@@ -5,6 +5,7 @@
 #include "base/value.h"
 #include "limits/plan.h"
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,10 @@ struct Override {
 /// `planned` as planScope() has it, where a later entry adds to an earlier one and an empty list clears; `shown` is
 /// what PID 1 has. A property that PID 1 does not show, or in a type of its own, is none.
 std::vector<Override> overrides(const Properties& planned, const Properties& shown);
+
+/// Of the overridden properties those that an update from one plan to another does not speak of.
+std::set<std::string> leftToOthers(const std::vector<Override>& overrides, const Properties& before,
+                                   const Properties& after);
 
 /// Whether a file with this content has the value, in the words of the kernel: sizes are cut to whole pages, lines go
 /// by device, and what is lifted ("max", "default") has no line.

@@ -88,16 +88,4 @@ async::Task<Sandboxes::Overrides> Sandboxes::allOverrides(std::vector<Key> keys)
     co_return all;
 }
 
-/// Of the overridden properties those that an update from `before` to `after` does not speak of.
-std::set<std::string> Sandboxes::leftToOthers(const std::vector<limits::Override>& overrides,
-                                              const limits::Resources& before, const limits::Resources& after) const {
-    std::set<std::string> left;
-    for (const limits::Override& one : overrides)
-        left.insert(one.property);
-    for (const limits::Override& change :
-         limits::overrides(plan(before, false).properties, plan(after, false).properties))
-        left.erase(change.property);
-    return left;
-}
-
 } // namespace scopewright::sandbox

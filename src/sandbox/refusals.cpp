@@ -19,14 +19,8 @@ async::Task<bool> Sandboxes::taken(async::Task<void> call, const Properties& pro
         refusal = std::current_exception();
     }
     if (!refusal) co_return true;
-    const bool learnt = co_await learnNotTaken(properties);
-    if (!learnt) std::rethrow_exception(refusal);
-    co_return false;
-}
-
-/// Which one it was stands only in the words of PID 1's error. What it has at all it says by its interface: init.scope
-/// is a scope that is always there.
-async::Task<bool> Sandboxes::learnNotTaken(const Properties& properties) {
+    // Which one it was stands only in the words of PID 1's error. What it has at all it says by its interface:
+    // init.scope is a scope that is always there.
     const std::string always = "init.scope";
     Properties known = co_await systemd_.scopeProperties(always);
     bool learnt = false;
@@ -38,7 +32,8 @@ async::Task<bool> Sandboxes::learnNotTaken(const Properties& properties) {
         notTaken_.push_back(property.name);
         learnt = true;
     }
-    co_return learnt;
+    if (!learnt) std::rethrow_exception(refusal);
+    co_return false;
 }
 
 } // namespace scopewright::sandbox

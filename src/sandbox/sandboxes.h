@@ -13,7 +13,6 @@
 #include "sandbox/groups.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/spec.h"
-#include "state/marks.h"
 #include "systemd/manager.h"
 #include "systemd/units.h"
 
@@ -77,7 +76,6 @@ public:
 
 private:
     class Reservation;
-
     Sandbox* find(const Key& key);
     Sandbox& running(const Key& key);
     void changeState(Sandbox& sandbox, State state);
@@ -89,11 +87,8 @@ private:
     cgroup::Group scopeOf(const Sandbox& sandbox);
     GroupRules groupRules() const;
 
-    // refusals.cpp
+    // refusals.cpp, update.cpp
     async::Task<bool> taken(async::Task<void> call, const Properties& properties);
-    async::Task<bool> learnNotTaken(const Properties& properties);
-
-    // update.cpp
     limits::ScopePlan plan(const limits::Resources& resources, bool starting) const;
     async::Task<void> change(Key key, limits::Resources before, limits::Resources merged);
     async::Task<void> goBack(Key key, limits::Resources before, bool growing, std::set<std::string> left);
@@ -105,8 +100,6 @@ private:
     void unwatch(const Sandbox& sandbox);
     void restore(Sandbox& sandbox);
     async::Task<std::vector<limits::Override>> overridesOf(Key key);
-    std::set<std::string> leftToOthers(const std::vector<limits::Override>& overrides, const limits::Resources& before,
-                                       const limits::Resources& after) const;
 
     // create.cpp
     async::Task<void> takeTurn(const SandboxSpec& spec, bool& exists);

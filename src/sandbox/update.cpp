@@ -70,7 +70,8 @@ async::Task<void> Sandboxes::update(Key key, limits::Resources wanted) {
 
 async::Task<void> Sandboxes::change(Key key, limits::Resources before, limits::Resources merged) {
     const std::vector<limits::Override> overrides = co_await overridesOf(key);
-    const std::set<std::string> left = leftToOthers(overrides, before, merged);
+    const std::set<std::string> left =
+        limits::leftToOthers(overrides, plan(before, false).properties, plan(merged, false).properties);
     const bool growing = isGrowing(before, merged);
     auto undo = [&](std::exception_ptr) { return goBack(key, before, !growing, left); };
     async::Task<void> work = putInForce(key, std::move(merged), growing, left);
