@@ -26,7 +26,7 @@ unsigned runningVersion() {
     sd_bus* opened = nullptr;
     bus::check(sd_bus_open_system(&opened), "connect to the system bus");
     const bus::BusHandle bus(opened);
-    sd_bus_error error = SD_BUS_ERROR_NULL;
+    sd_bus_error error{};
     char* text = nullptr;
     const int result = sd_bus_get_property_string(bus.get(), "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
                                                   "org.freedesktop.systemd1.Manager", "Version", &error, &text);
