@@ -37,8 +37,8 @@ class Build:
             cache_words = "ccache " if shutil.which("ccache") else ""
             self._environment.update(CC=cache_words + compiler[0], CXX=cache_words + compiler[1])
 
-    def make(self, seconds=1200):
-        """Configures if that has not been done with these options, and compiles."""
+    def make(self, targets=(), seconds=1200):
+        """Configures if that has not been done with these options, and compiles the targets, or everything."""
         with locked(self.directory.with_suffix(".lock"), f"build {self.name}"):
             self.log.unlink(missing_ok=True)
             signature = self.directory / "scopewright-options"
@@ -49,7 +49,7 @@ class Build:
                     self._run("meson", "setup", self.directory, self.project, *self._options, seconds=120)
                 signature.write_text(wanted)
             with step(f"build {self.name}: compiling"):
-                self._run("meson", "compile", "-C", self.directory, seconds=seconds)
+                self._run("meson", "compile", "-C", self.directory, *targets, seconds=seconds)
         return self
 
     def install(self, destination):
