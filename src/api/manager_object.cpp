@@ -123,7 +123,7 @@ async::Task<bus::Message> ManagerObject::updateGroup(bus::Message call) {
 async::Task<bus::Message> ManagerObject::explain(bus::Message call) {
     const auto [request, flags] = bus::unpack<Properties, std::uint64_t>(call);
     if (flags != 0) throw Error(ErrorCode::InvalidArgument, "flags " + std::to_string(flags) + " must be 0");
-    const limits::Context context = context_.sandboxes.planningContext(limits::Resources());
+    const limits::Context context = context_.sandboxes.planningContext(limits::readable(request));
     bus::Message reply = bus::methodReturn(call);
     sd_bus_message* m = reply.raw();
     bus::check(sd_bus_message_open_container(m, 'a', "(sssss)"), "append rows");

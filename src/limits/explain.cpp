@@ -66,16 +66,8 @@ void explainInto(std::vector<ExplainRow>& rows, Resources resources, const Conte
     }
 }
 
-} // namespace
-
-std::vector<ExplainRow> explain(const Resources& resources, const Context& context) {
-    std::vector<ExplainRow> rows;
-    explainInto(rows, resources, context);
-    return rows;
-}
-
-std::vector<ExplainRow> explain(const Properties& request, const Context& context) {
-    std::vector<ExplainRow> rows;
+/// What cannot be read is a row, and the rest is merged.
+Resources read(const Properties& request, std::vector<ExplainRow>& rows) {
     Resources resources;
     for (const Property& property : request) {
         const bool json = property.name == "resources";
@@ -94,6 +86,25 @@ std::vector<ExplainRow> explain(const Properties& request, const Context& contex
             rows.push_back({property.name, "", json ? "" : valueText(property.value), "refused", error.what()});
         }
     }
+    return resources;
+}
+
+} // namespace
+
+std::vector<ExplainRow> explain(const Resources& resources, const Context& context) {
+    std::vector<ExplainRow> rows;
+    explainInto(rows, resources, context);
+    return rows;
+}
+
+Resources readable(const Properties& request) {
+    std::vector<ExplainRow> unused;
+    return read(request, unused);
+}
+
+std::vector<ExplainRow> explain(const Properties& request, const Context& context) {
+    std::vector<ExplainRow> rows;
+    Resources resources = read(request, rows);
     explainInto(rows, std::move(resources), context);
     return rows;
 }

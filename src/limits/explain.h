@@ -25,4 +25,7 @@ std::vector<ExplainRow> explain(const Resources& resources, const Context& conte
 /// are explained without it. Throws for keys that are no resources.
 std::vector<ExplainRow> explain(const Properties& request, const Context& context);
 
+/// The resources of such a request as far as they can be read: what the context has to be made for.
+Resources readable(const Properties& request);
+
 } // namespace scopewright::limits
