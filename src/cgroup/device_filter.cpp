@@ -322,6 +322,15 @@ bool hasDeviceFilter(const Group& group) {
     return attached && attached->ours();
 }
 
+std::optional<bool> hasAnyDeviceFilter(const Group& group) {
+    try {
+        const std::optional<Attached> attached = query(group);
+        return attached ? std::optional(!attached->ids.empty()) : std::nullopt;
+    } catch (const Error&) {
+        return std::nullopt;
+    }
+}
+
 bool removeDeviceFilter(const Group& group) {
     if (!hasDeviceFilter(group)) return false;
     detach(group);

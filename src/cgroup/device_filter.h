@@ -45,6 +45,10 @@ void applyDeviceFilter(const Group& group, const std::vector<DeviceRule>& rules)
 /// Whether the group itself has a filter that was made by applyDeviceFilter, in this process or an earlier one.
 bool hasDeviceFilter(const Group& group);
 
+/// Whether any device program is attached to the group itself, PID 1's for one; nothing if the kernel does not tell us,
+/// which takes CAP_NET_ADMIN, or the group is gone.
+std::optional<bool> hasAnyDeviceFilter(const Group& group);
+
 /// False if there was none.
 bool removeDeviceFilter(const Group& group);
 

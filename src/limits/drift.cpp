@@ -2,6 +2,8 @@
 #include "limits/drift.h"
 
 #include "limits/devices.h"
+#include "limits/properties.h"
+#include "limits/steps.h"
 #include "limits/text.h"
 
 #include <algorithm>
@@ -134,14 +136,24 @@ std::vector<Override> overrides(const Properties& planned, const Properties& sho
     return found;
 }
 
-std::set<std::string> leftToOthers(const std::vector<Override>& others, const Properties& before,
-                                   const Properties& after) {
-    std::set<std::string> left;
-    for (const Override& one : others)
-        left.insert(one.property);
-    for (const Override& change : overrides(before, after))
-        left.erase(change.property);
-    return left;
+Standing standing(const Resources& before, const Resources& after, Context context, const Properties& shown) {
+    Standing found;
+    context.starting = false;
+    const Properties told = planScope(before, context).properties;
+    for (const Override& one : overrides(told, shown))
+        found.others.insert(one.property);
+    for (const Override& change : overrides(told, planScope(after, context).properties))
+        found.others.erase(change.property);
+
+    context.starting = true;
+    for (const Step& step : planSteps(after, context)) {
+        const bool property = step.kind == Step::Kind::Property;
+        const auto* rule = std::ranges::find(kProperties, step.property.name, &PropertyRule::property);
+        if (!property || rule == kProperties.end() || rule->change == Change::Live) continue;
+        if (!overrides(Properties(1, step.property), shown).empty())
+            found.fixed.push_back(Skip{step.key, fixedAtStart(step.property.name)});
+    }
+    return found;
 }
 
 bool holds(const FileValue& file, std::string_view content) {

@@ -25,9 +25,14 @@ struct Override {
 /// what PID 1 has. A property that PID 1 does not show, or in a type of its own, is none.
 std::vector<Override> overrides(const Properties& planned, const Properties& shown);
 
-/// Of the overridden properties those that an update from one plan to another does not speak of.
-std::set<std::string> leftToOthers(const std::vector<Override>& overrides, const Properties& before,
-                                   const Properties& after);
+/// What an update leaves as it is.
+struct Standing {
+    std::set<std::string> others; ///< properties that somebody else has set, and that it does not speak of
+    std::vector<Skip> fixed;      ///< resources whose property can only be given at the start, and was given otherwise
+};
+
+/// `shown` is what PID 1 has before the update.
+Standing standing(const Resources& before, const Resources& after, Context context, const Properties& shown);
 
 /// Whether a file with this content has the value, in the words of the kernel: sizes are cut to whole pages, lines go
 /// by device, and what is lifted ("max", "default") has no line.

@@ -19,6 +19,7 @@ const std::string kController = "controller.";
 const std::string kUnconfigured = "unconfigured.";
 const std::string kRefused = "refused.";
 const std::string kNotTaken = "untaken.";
+const std::string kFixed = "fixed.";
 
 void add(std::vector<Skip>& skipped, Skip one) {
     if (std::ranges::find(skipped, one) == skipped.end()) skipped.push_back(std::move(one));
@@ -42,6 +43,10 @@ std::string notTaken(std::string_view property) {
     return kNotTaken + std::string(property);
 }
 
+std::string fixedAtStart(std::string_view property) {
+    return kFixed + std::string(property);
+}
+
 bool isControllerMissing(const Skip& skip) {
     return skip.cause.starts_with(kController);
 }
@@ -60,6 +65,10 @@ std::string reason(const Skip& skip) {
         const std::uint64_t error = parseNumber(cause.substr(kRefused.size())).value_or(0);
         return "the kernel refused it: " + std::generic_category().message(static_cast<int>(error));
     }
+    if (cause == kUnenforced) return "PID 1 was told of these rules, but there is no device program on the scope";
+    if (cause == kUnverified) return "whether PID 1 has attached its device program cannot be seen with our privileges";
+    if (cause.starts_with(kFixed))
+        return cause.substr(kFixed.size()) + " can only be given at the start; the payload's file has the new value";
     if (cause.starts_with(kNotTaken))
         return "PID 1 refuses " + cause.substr(kNotTaken.size()) +
                ", which it should know; a file stands in its place where there is one";

@@ -6,6 +6,7 @@
 #include "limits/devices.h"
 #include "limits/limits.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,19 +35,23 @@ std::vector<FileValue> inOrder(std::vector<FileValue> files, bool growing);
 struct Skip {
     std::string key;
     std::string cause; ///< one of those below, or "controller.<name>", "unconfigured.<name>", "refused.<errno>",
-                       ///< "untaken.<property>"
+                       ///< "untaken.<property>",
+                       ///< "fixed.<property>"
 
     bool operator==(const Skip&) const = default;
 };
 
-inline constexpr const char* kNoSuchFile = "v1";        ///< control groups v2 know no such thing
-inline constexpr const char* kIdleGroup = "idle";       ///< cpu.idle makes it meaningless
-inline constexpr const char* kNeedsProgram = "program"; ///< a device program, which cannot be attached
-inline constexpr const char* kNotShown = "compat";      ///< not in a group that is only looked at
+inline constexpr const char* kNoSuchFile = "v1";         ///< control groups v2 know no such thing
+inline constexpr const char* kIdleGroup = "idle";        ///< cpu.idle makes it meaningless
+inline constexpr const char* kNeedsProgram = "program";  ///< a device program, which cannot be attached
+inline constexpr const char* kUnenforced = "unenforced"; ///< PID 1 was told of devices, and attached no program
+inline constexpr const char* kUnverified = "unverified"; ///< whether it did, cannot be seen
+inline constexpr const char* kNotShown = "compat";       ///< not in a group that is only looked at
 std::string missingController(std::string_view controller);
 std::string unconfiguredController(std::string_view controller);
 std::string refusedByKernel(int error);
-std::string notTaken(std::string_view property); ///< PID 1 refuses a property that the table says it has
+std::string notTaken(std::string_view property);     ///< PID 1 refuses a property that the table says it has
+std::string fixedAtStart(std::string_view property); ///< and has another value than an update asks for
 bool isControllerMissing(const Skip& skip);
 
 /// A sentence for people; the systemd version that should take the property that this one refuses, or empty.
@@ -76,6 +81,10 @@ struct ScopePlan {
     std::vector<FileValue> scopeFiles; ///< for the scope itself: what PID 1 never writes or does not clear
     std::vector<FileValue> echoes;     ///< for the scope: what PID 1 writes too, only to be told of refusals
     std::optional<std::vector<DeviceRule>> program; ///< what a device program in the payload group has to enforce
+
+    bool tells(std::string_view property) const {
+        return std::ranges::find(properties, property, &Property::name) != properties.end();
+    }
 };
 
 /// The scope's unit properties. PID 1 writes the scope's files from its own model, again at each daemon-reload, so what

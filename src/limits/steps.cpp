@@ -193,9 +193,14 @@ private:
         const PropertyRule& own = rule("blockIO.weight");
         const bool bfqFile = weight.bfq && !available(kBfqRaw, context_.systemdVersion);
         if (bfqFile) scopeFile(weightFile(key, "io.bfq.weight", "default", weight.number));
-        if (takes(own)) return property(key, own.property, ioWeightNumber(weight));
         FileValue file = weightFile(key, "io.weight", "default", ioWeightNumber(weight));
         file.ifPresent = false;
+        if (takes(own)) {
+            property(key, own.property, ioWeightNumber(weight));
+            // There are kernels that weigh nothing.
+            file.ifAbsent = "io.bfq.weight";
+            return echo(file);
+        }
         if (bfqFile) file.ifAbsent = "io.bfq.weight";
         scopeFile(file);
     }

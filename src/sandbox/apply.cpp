@@ -7,6 +7,7 @@
 #include "cgroup/path.h"
 #include "limits/devices.h"
 #include "limits/drift.h"
+#include "limits/text.h"
 
 #include <unistd.h>
 
@@ -126,6 +127,13 @@ void applyDevices(const cgroup::Group& group, const std::optional<std::vector<li
         log::warning(error.what());
         addSkip(skipped, {"devices", limits::kNeedsProgram});
     }
+}
+
+void verifyDevices(const cgroup::Group& scope, const Properties& told, std::vector<limits::Skip>& skipped) {
+    const auto policy = std::ranges::find(told, "DevicePolicy", &Property::name);
+    if (policy == told.end() || limits::valueText(policy->value) != "strict") return;
+    const std::optional<bool> filtered = cgroup::hasAnyDeviceFilter(scope);
+    if (!filtered.value_or(false)) addSkip(skipped, {"devices", filtered ? limits::kUnenforced : limits::kUnverified});
 }
 
 void passOn(const cgroup::Group& root, const std::string& controlGroup, const std::vector<limits::FileValue>& files) {

@@ -47,6 +47,9 @@ void restoreFiles(const cgroup::Group& group, const std::string& path, const std
 void applyDevices(const cgroup::Group& group, const std::optional<std::vector<limits::DeviceRule>>& rules,
                   std::vector<limits::Skip>& skipped);
 
+/// PID 1 goes on without a device program that it cannot attach, so the kernel is asked.
+void verifyDevices(const cgroup::Group& scope, const Properties& told, std::vector<limits::Skip>& skipped);
+
 /// systemd passes on only the controllers it knows; the others (hugetlb, rdma, misc) have to be switched on in each
 /// group on the way, where systemd leaves them alone.
 void passOn(const cgroup::Group& root, const std::string& controlGroup, const std::vector<limits::FileValue>& files);

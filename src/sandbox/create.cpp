@@ -121,9 +121,9 @@ async::Task<Key> Sandboxes::create(SandboxSpec spec) {
     bool exists = false;
     co_await takeTurn(spec, exists);
     // One whose start an earlier daemon left to the next is complete but for what only its request says.
-    const std::set<std::string> nobodys;
+    const limits::Standing nothing;
     const bool forgotten = exists && at(key).resources == limits::Resources();
-    if (forgotten && spec.resources != limits::Resources()) co_await putInForce(key, spec.resources, true, nobodys);
+    if (forgotten && spec.resources != limits::Resources()) co_await putInForce(key, spec.resources, true, nothing);
     if (exists) co_return key;
     admit(spec);
     Reservation reservation(*this, spec);
@@ -242,6 +242,7 @@ async::Task<void> Sandboxes::launch(SandboxSpec& spec) {
     writeFiles(*scope, plan.scopeFiles, true, Refusal::Skip, skipped, unneeded);
     writeFiles(leaf, plan.files, true, Refusal::Skip, skipped, unneeded);
     writeFiles(*scope, plan.echoes, true, Refusal::Skip, skipped, unneeded);
+    verifyDevices(*scope, plan.properties, skipped);
     if (plan.program) applyDevices(leaf, plan.program, skipped);
     refuseSkipsIfStrict(spec.strict, skipped);
     state::setMark(leaf.boundaryFile().value(), markOf(kPayload, kPayload, spec.resources, skipped));

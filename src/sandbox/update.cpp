@@ -69,35 +69,39 @@ async::Task<void> Sandboxes::update(Key key, limits::Resources wanted) {
 }
 
 async::Task<void> Sandboxes::change(Key key, limits::Resources before, limits::Resources merged) {
-    const std::vector<limits::Override> overrides = co_await overridesOf(key);
-    const std::set<std::string> left =
-        limits::leftToOthers(overrides, plan(before, false).properties, plan(merged, false).properties);
+    const std::string unit = at(key).unit;
+    Properties shown = co_await systemd_.scopeProperties(unit);
+    limits::Context context = planningContext(merged);
+    context.controllers = limits::Context().controllers;
+    const limits::Standing standing = limits::standing(before, merged, context, shown);
     const bool growing = isGrowing(before, merged);
-    auto undo = [&](std::exception_ptr) { return goBack(key, before, !growing, left); };
-    async::Task<void> work = putInForce(key, std::move(merged), growing, left);
+    auto undo = [&](std::exception_ptr) { return goBack(key, before, !growing, standing); };
+    async::Task<void> work = putInForce(key, std::move(merged), growing, standing);
     co_await async::orUndo(std::move(work), undo);
 }
 
-async::Task<void> Sandboxes::goBack(Key key, limits::Resources before, bool growing, std::set<std::string> left) {
+async::Task<void> Sandboxes::goBack(Key key, limits::Resources before, bool growing, limits::Standing standing) {
     try {
-        co_await putInForce(key, std::move(before), growing, std::move(left));
+        co_await putInForce(key, std::move(before), growing, std::move(standing));
     } catch (const std::exception& error) {
         log::error("sandbox " + label(key) + ": what was in force before could not be brought back: " + error.what());
     }
 }
 
-/// Properties in `left` stay as they are.
-async::Task<void> Sandboxes::putInForce(Key key, limits::Resources merged, bool growing, std::set<std::string> left) {
+async::Task<void> Sandboxes::putInForce(Key key, limits::Resources merged, bool growing, limits::Standing standing) {
     const std::string unit = at(key).unit;
     // The kernel refuses a quota below the burst, and PID 1 then only writes that to its log.
     scopeOf(at(key)).tryWrite("cpu.max.burst", "0");
     limits::ScopePlan plan;
     for (bool done = false; !done;) {
         plan = this->plan(merged, false);
-        std::erase_if(plan.properties, [&](const Property& property) { return left.contains(property.name); });
+        std::erase_if(plan.properties,
+                      [&](const Property& property) { return standing.others.contains(property.name); });
         async::Task<void> call = systemd_.setUnitProperties(unit, plan.properties);
         done = co_await taken(std::move(call), plan.properties);
     }
+    // It attaches a device program when it comes to that in its own time, but before it reads another call.
+    if (plan.tells("DevicePolicy")) co_await systemd_.inspect(unit);
     std::ranges::move(limits::takenBack(this->plan(at(key).resources, false).files, plan.files),
                       std::back_inserter(plan.files));
 
@@ -109,12 +113,15 @@ async::Task<void> Sandboxes::putInForce(Key key, limits::Resources merged, bool 
     passOn(root_, sandbox.controlGroup, plan.files);
     scope.enable(scope.controllers());
     std::vector<limits::Skip> skipped = plan.skipped;
+    for (const limits::Skip& skip : standing.fixed)
+        addSkip(skipped, skip);
     Undo undo;
     try {
         writeFiles(scope, plan.scopeFiles, growing, Refusal::Throw, skipped, undo);
         writeFiles(*payload, plan.files, growing, Refusal::Throw, skipped, undo);
         // What PID 1 wrote for an administrator stays.
-        if (left.empty()) writeFiles(scope, plan.echoes, growing, Refusal::Skip, skipped, undo);
+        if (standing.others.empty()) writeFiles(scope, plan.echoes, growing, Refusal::Skip, skipped, undo);
+        verifyDevices(scope, plan.properties, skipped);
         applyDevices(*payload, plan.program, skipped);
         state::setMark(payload->boundaryFile().value(), markOf(kPayload, kPayload, merged, skipped));
     } catch (...) {

@@ -51,6 +51,18 @@ TEST_CASE("a sandbox has the devices that its rules allow, and no others", "[dev
     CHECK(devicesOpenIn(created.payload()) == "1:1 rwm, 1:3 rwm, 1:11 rwm, 5:0 rwm");
 }
 
+TEST_CASE("device rules that nobody can enforce are told, and refused in a strict request", "[devices]") {
+    if (emulated()) SKIP_TEST("a machine has device programs");
+    Guest guest;
+    Child child;
+    Properties strict = devices(kNullAlone);
+    strict.push_back({"Strict", true});
+    CHECK(guest.tryCreate("web", {&child}, strict).error == "org.freedesktop.DBus.Error.NotSupported");
+    CHECK(child.alive());
+    guest.create("web", {&child}, devices(kNullAlone));
+    CHECK(isSkipped(guest));
+}
+
 TEST_CASE("what PID 1 has no words for holds all the same", "[devices]") {
     if (!emulated()) SKIP_TEST("a container has no device programs");
     Guest guest;

@@ -64,6 +64,38 @@ TEST_CASE("both ways to allow every device are the same") {
     CHECK(overrides(atStart, less).size() == 2);
 }
 
+TEST_CASE("an update leaves to others what they have set and it does not change") {
+    Resources before;
+    before.memoryLimit = 1 << 30;
+    before.pidsLimit = 64;
+    Context context;
+    context.systemdVersion = 252;
+    const Properties shown{{"MemoryMax", std::uint64_t{1 << 20}}, {"TasksMax", std::uint64_t{5}}};
+    Resources after = before;
+    after.pidsLimit = 65;
+    CHECK(standing(before, after, context, shown).others == std::set<std::string>{"MemoryMax"});
+    after.memoryLimit = 1 << 29;
+    CHECK(standing(before, after, context, shown).others.empty());
+    CHECK(standing(before, before, context, planScope(before, context).properties).others.empty());
+}
+
+TEST_CASE("what can only be given at the start is told where the update wants another value") {
+    using Files = std::map<std::string, std::string>;
+    Resources before;
+    before.unified = Files{{"memory.oom.group", "1"}};
+    Context context;
+    context.systemdVersion = 257;
+    const Properties shown = planScope(before, context).properties;
+    Resources after = before;
+    after.pidsLimit = 5;
+    CHECK(standing(before, after, context, shown).fixed.empty());
+    after.unified = Files{{"memory.oom.group", "0"}};
+    CHECK(standing(before, after, context, shown).fixed ==
+          std::vector<Skip>{{"unified.memory.oom.group", fixedAtStart("OOMPolicy")}});
+    context.systemdVersion = 252;
+    CHECK(standing(before, after, context, shown).fixed.empty());
+}
+
 TEST_CASE("a file holds its value in the words of the kernel") {
     CHECK(held("pids", "pids.max", "64", "64\n"));
     CHECK_FALSE(held("pids", "pids.max", "64", "63\n"));

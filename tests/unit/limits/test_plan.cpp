@@ -130,7 +130,8 @@ TEST_CASE("every cause has a sentence, and only a property has a version") {
     for (const Skip& skip :
          {Skip{"a", kNoSuchFile}, Skip{"a", kIdleGroup}, Skip{"a", kNeedsProgram}, Skip{"a", kNotShown},
           Skip{"a", refusedByKernel(16)}, Skip{"a", missingController("memory")},
-          Skip{"a", unconfiguredController("memory")}, Skip{"a", notTaken("OOMPolicy")}}) {
+          Skip{"a", unconfiguredController("memory")}, Skip{"a", notTaken("OOMPolicy")}, Skip{"a", kUnenforced},
+          Skip{"a", kUnverified}, Skip{"a", fixedAtStart("OOMPolicy")}}) {
         CAPTURE(skip.cause);
         CHECK(reason(skip).size() > 15);
         CHECK(reason(skip).find('\n') == std::string::npos);

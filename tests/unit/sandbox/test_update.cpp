@@ -199,3 +199,42 @@ TEST_CASE("what PID 1 does not say of a sandbox is missing, and the rest describ
     CHECK(described(bench, "web").at("Overridden").empty());
     CHECK(described(bench, "web").at("Resources").at("pids.limit") == 64);
 }
+
+TEST_CASE("device rules that PID 1 does not enforce are told, and in a strict request refused") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    Child& child = bench.child();
+    const std::vector<std::pair<std::string, std::string>> rules{{"deny a", "rwm"}, {"allow c 1:3", "rwm"}};
+    const Properties asked = with(pids(child), "devices", rules);
+    Pending strict = bench.answer(bench.create("web", with(asked, "Strict", true)));
+    CHECK(strict->error == fd("NotSupported"));
+    CHECK(strict->text.find("devices") != std::string::npos);
+    CHECK(child.alive());
+    // The fake PID 1 attaches no program, like one in a container without privileges.
+    REQUIRE(bench.answer(bench.create("web", asked))->text == "");
+    CHECK(skippedKeys(bench, "web") == Lines{"devices"});
+}
+
+TEST_CASE("a property that can only be given at the start is told when an update wants another value of it") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    bench.systemd.version = "257.13";
+    bench.restart();
+    Child& child = bench.child();
+    const auto group = [](const char* value) {
+        return std::vector<std::pair<std::string, std::string>>{{"memory.oom.group", value}};
+    };
+    REQUIRE(bench.answer(bench.create("web", with(pids(child), "unified", group("1"))))->text == "");
+    CHECK(bench.systemd.find(bench.unitOf("web"))->text("OOMPolicy") == "kill");
+    const auto told = [&] {
+        const Json sandbox = described(bench, "web");
+        return sandbox.at("Skipped").dump().find("OOMPolicy can only be given at the start") != std::string::npos;
+    };
+    const auto update = [&](const Properties& wanted) {
+        REQUIRE(bench.answer(bench.manager(Bench::kRoot, "UpdateSandbox", "web", wanted))->text == "");
+    };
+    update(Properties(1, Property{"pids.limit", std::int64_t{9}}));
+    CHECK_FALSE(told());
+    update(Properties(1, Property{"unified", group("0")}));
+    CHECK(told());
+}
