@@ -158,13 +158,13 @@ TEST_CASE("what the kernel may refuse behind PID 1's back is written once more, 
         "unified":{"memory.zswap.max":"0","memory.zswap.writeback":"0"}})";
     const std::vector<FileValue> echoes = plan(kAll, at(256)).echoes;
     CHECK(files(echoes) == Lines{"cpuset.cpus 0-7", "cpuset.mems 1", "memory.zswap.max 0", "memory.zswap.writeback 0",
-                                 "io.weight 8:0 4500"});
+                                 "io.weight default 100", "io.weight 8:0 4500"});
     for (const FileValue& file : echoes) {
         CHECK_FALSE(file.ifPresent);
         CHECK(file.ifAbsent == (file.file == "io.weight" ? "io.bfq.weight" : ""));
     }
     // Where it is a file, that one tells.
-    CHECK(files(plan(kAll, at(243)).echoes) == Lines{"io.weight 8:0 500"});
+    CHECK(files(plan(kAll, at(243)).echoes) == Lines{"io.weight default 100", "io.weight 8:0 500"});
     const std::vector<ExplainRow> rows = explain(fromOciJson(kAll), at(256));
     CHECK(std::ranges::none_of(rows, [](const ExplainRow& row) { return row.target == "cpuset.cpus"; }));
 }
