@@ -7,8 +7,10 @@
 #include "limits/text.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
+#include <span>
 
 namespace scopewright::limits {
 
@@ -150,10 +152,55 @@ Standing standing(const Resources& before, const Resources& after, Context conte
         const bool property = step.kind == Step::Kind::Property;
         const auto* rule = std::ranges::find(kProperties, step.property.name, &PropertyRule::property);
         if (!property || rule == kProperties.end() || rule->change == Change::Live) continue;
+        // That all are killed together can be asked for in the payload as well; that they are not, can not.
+        if (valueText(step.property.value) == "kill") continue;
         if (!overrides(Properties(1, step.property), shown).empty())
             found.fixed.push_back(Skip{step.key, fixedAtStart(step.property.name)});
     }
     return found;
+}
+
+Properties asBefore(const Properties& told, const Properties& shown) {
+    Properties back;
+    for (const Property& one : together(told)) {
+        const auto there = std::ranges::find(shown, one.name, &Property::name);
+        if (there == shown.end() || there->value.index() != one.value.index()) continue;
+        const bool numbers = std::holds_alternative<Numbers>(one.value);
+        const bool list = numbers || std::holds_alternative<Texts>(one.value);
+        if (list) back.push_back(Property{one.name, numbers ? Value(Numbers()) : Value(Texts())});
+        if (!list || !valueText(there->value).empty()) back.push_back(*there);
+    }
+    return back;
+}
+
+Resources emptiedBy(const Properties& properties) {
+    Resources emptied;
+    for (const Property& property : properties) {
+        const Mask* mask = std::get_if<Mask>(&property.value);
+        if (!mask || !trimmed(*mask).empty()) continue;
+        (property.name == "AllowedCPUs" ? emptied.cpus : emptied.mems) = "";
+    }
+    return emptied;
+}
+
+std::string former(const FileValue& file, std::string_view content) {
+    constexpr std::array<std::string_view, 6> kByKey{"io.bfq.weight", "io.latency", "io.max",
+                                                     "io.weight",     "misc.max",   "rdma.max"};
+    const std::vector<std::string_view> written = words(withoutEnd(file.value));
+    if (written.size() < 2 || std::ranges::find(kByKey, file.file) == kByKey.end()) return std::string(content);
+    for (std::string_view line : split(content, '\n'))
+        if (const std::vector<std::string_view> there = words(line); !there.empty() && there.front() == written.front())
+            return std::string(line);
+    std::string lifted(written.front());
+    for (std::string_view word : std::span(written).subspan(1)) {
+        const std::size_t sign = word.find('=');
+        const bool weight = file.file.ends_with("weight");
+        lifted += " " + std::string(sign == std::string_view::npos ? "" : word.substr(0, sign + 1)) +
+                  (weight                        ? "default"
+                   : word.starts_with("target=") ? "0"
+                                                 : "max");
+    }
+    return lifted;
 }
 
 bool holds(const FileValue& file, std::string_view content) {

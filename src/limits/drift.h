@@ -34,6 +34,15 @@ struct Standing {
 /// `shown` is what PID 1 has before the update.
 Standing standing(const Resources& before, const Resources& after, Context context, const Properties& shown);
 
+/// What tells PID 1 to have again what it showed before it was told `told`; lists are emptied first.
+Properties asBefore(const Properties& told, const Properties& shown);
+
+/// The sets of CPUs and memory nodes that these properties empty.
+Resources emptiedBy(const Properties& properties);
+
+/// What brings back, in a file with this content, what writing `file` changes: all of it, or the line of its device.
+std::string former(const FileValue& file, std::string_view content);
+
 /// Whether a file with this content has the value, in the words of the kernel: sizes are cut to whole pages, lines go
 /// by device, and what is lifted ("max", "default") has no line.
 bool holds(const FileValue& file, std::string_view content);

@@ -52,9 +52,9 @@ bool has(const std::vector<std::string>& names, const std::string& name) {
 
 } // namespace
 
-void Undo::remember(const cgroup::Group& group, const std::string& file) {
-    if (std::optional<std::string> value = group.read(file.c_str()))
-        old_.push_back(Old{group.duplicate(), file, std::move(*value)});
+void Undo::remember(const cgroup::Group& group, const limits::FileValue& file) {
+    if (const std::optional<std::string> content = group.read(file.file.c_str()))
+        old_.push_back(Old{group.duplicate(), file.file, limits::former(file, *content)});
 }
 
 void Undo::run() noexcept {
@@ -78,7 +78,7 @@ void writeFiles(const cgroup::Group& group, const std::vector<limits::FileValue>
             continue;
         }
         if (!file.ifAbsent.empty() && group.read(file.ifAbsent.c_str())) continue;
-        undo.remember(group, file.file);
+        undo.remember(group, file);
         const int error = write(group, file);
         if (error == 0 || ((isMissing(error) || isIdle(error)) && file.ifPresent)) continue;
         // A file that this kernel has not is like a controller that it has not.

@@ -15,7 +15,7 @@ namespace scopewright::sandbox {
 /// What the files of a group held before they were written, for the case that a later one is refused.
 class Undo {
 public:
-    void remember(const cgroup::Group& group, const std::string& file);
+    void remember(const cgroup::Group& group, const limits::FileValue& file);
     /// Writes the old values back, the last first. What cannot be brought back is logged.
     void run() noexcept;
 

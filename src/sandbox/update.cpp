@@ -74,15 +74,29 @@ async::Task<void> Sandboxes::change(Key key, limits::Resources before, limits::R
     limits::Context context = planningContext(merged);
     context.controllers = limits::Context().controllers;
     const limits::Standing standing = limits::standing(before, merged, context, shown);
+    const Properties back = limits::asBefore(plan(merged, false).properties, shown);
     const bool growing = isGrowing(before, merged);
-    auto undo = [&](std::exception_ptr) { return goBack(key, before, !growing, standing); };
+    auto undo = [&](std::exception_ptr) { return goBack(key, back); };
     async::Task<void> work = putInForce(key, std::move(merged), growing, standing);
     co_await async::orUndo(std::move(work), undo);
 }
 
-async::Task<void> Sandboxes::goBack(Key key, limits::Resources before, bool growing, limits::Standing standing) {
+/// After a failure: the files that were written have their old values again, the properties have not.
+async::Task<void> Sandboxes::goBack(Key key, Properties back) {
     try {
-        co_await putInForce(key, std::move(before), growing, std::move(standing));
+        const std::string unit = at(key).unit;
+        co_await systemd_.setUnitProperties(unit, back);
+        at(key);
+        Sandbox& sandbox = *find(key);
+        const cgroup::Group scope = scopeOf(sandbox);
+        std::vector<limits::Skip> unused;
+        Undo unneeded;
+        writeFiles(scope, plan(limits::emptiedBy(back), false).scopeFiles, true, Refusal::Skip, unused, unneeded);
+        if (const std::optional<cgroup::Group> payload = scope.child(kPayload))
+            applyDevices(*payload, plan(sandbox.resources, false).program, unused);
+        // The burst among them, which had to make way for the quota.
+        sandbox.updating = false;
+        restore(sandbox);
     } catch (const std::exception& error) {
         log::error("sandbox " + label(key) + ": what was in force before could not be brought back: " + error.what());
     }

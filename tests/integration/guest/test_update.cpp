@@ -112,6 +112,33 @@ TEST_CASE("an update of which the kernel refuses a part leaves all as it was", "
     CHECK(valueOf<std::int64_t>(resources, "pids.limit") == 64);
 }
 
+TEST_CASE("an update of a sandbox of which the kernel refuses a part takes back what PID 1 was told", "[update]") {
+    if (!emulated()) SKIP_TEST("there are no controllers here");
+    Guest guest;
+    Child child;
+    const Created created =
+        guest.create("web", {&child}, {{"cpu.quota", std::int64_t{50000}}, {"cpu.burst", std::int64_t{10000}}});
+    const std::uint64_t tasks = numberOf(guest, created, "TasksMax");
+    // This machine has no such resource to be counted; PID 1 has been told of all the others by then.
+    const Properties wanted{{"memory.limit", std::int64_t{1 << 28}},
+                            {"cpu.quota", std::int64_t{20000}},
+                            {"cpu.cpus", "0"},
+                            {"pids.limit", std::int64_t{9}},
+                            {"unified", std::vector<std::pair<std::string, std::string>>{{"misc.max", "nothing 5"}}}};
+    const Answer answer = guest.client.manager("UpdateSandbox", "web", wanted);
+    CHECK_FALSE(answer.ok());
+    CHECK(answer.text.find("misc.max") != std::string::npos);
+    CHECK(numberOf(guest, created, "MemoryMax") == UINT64_MAX);
+    CHECK(numberOf(guest, created, "CPUQuotaPerSecUSec") == 500'000);
+    CHECK(numberOf(guest, created, "TasksMax") == tasks);
+    CHECK(readFile(created.controlGroup, "memory.max") == std::string("max"));
+    CHECK(readFile(created.controlGroup, "cpu.max") == std::string("50000 100000"));
+    CHECK(readFile(created.controlGroup, "cpu.max.burst") == std::string("10000"));
+    CHECK(readFile(created.controlGroup, "cpuset.cpus.effective") ==
+          readFile("/scopewright.slice", "cpuset.cpus.effective"));
+    CHECK(overridden(guest).empty());
+}
+
 TEST_CASE("an administrator's property wins, shows, and goes when an update asks for another value", "[update]") {
     Guest guest;
     Child child;

@@ -2,6 +2,7 @@
 #include "limits/drift.h"
 
 #include "catch.h"
+#include "limits/text.h"
 
 using namespace scopewright;
 using namespace scopewright::limits;
@@ -92,8 +93,48 @@ TEST_CASE("what can only be given at the start is told where the update wants an
     after.unified = Files{{"memory.oom.group", "0"}};
     CHECK(standing(before, after, context, shown).fixed ==
           std::vector<Skip>{{"unified.memory.oom.group", fixedAtStart("OOMPolicy")}});
+    CHECK(standing(after, before, context, planScope(after, context).properties).fixed.empty());
     context.systemdVersion = 252;
     CHECK(standing(before, after, context, shown).fixed.empty());
+}
+
+TEST_CASE("the way back is what PID 1 showed, lists emptied first") {
+    const Properties told{{"MemoryMax", std::uint64_t{5}}, {"IOReadBandwidthMax", Numbers{{"/dev/block/8:0", 5}}},
+                          {"DeviceAllow", Texts()},        {"DeviceAllow", Texts{{"char-1", "r"}}},
+                          {"AllowedCPUs", Mask{1}},        {"Unknown", true}};
+    const Properties shown{{"MemoryMax", kInfinity},
+                           {"IOReadBandwidthMax", Numbers()},
+                           {"DeviceAllow", Texts{{"char-136", "rwm"}}},
+                           {"AllowedCPUs", Mask{}},
+                           {"TasksMax", std::uint64_t{9}}};
+    const Properties back = asBefore(told, shown);
+    std::vector<std::string> lines;
+    for (const Property& one : back)
+        lines.push_back(one.name + " " + valueText(one.value));
+    CHECK(lines == std::vector<std::string>{"MemoryMax infinity", "IOReadBandwidthMax ", "DeviceAllow ",
+                                            "DeviceAllow char-136 rwm", "AllowedCPUs "});
+    CHECK(emptiedBy(back).cpus == std::string());
+    CHECK_FALSE(emptiedBy(back).mems);
+    CHECK(emptiedBy(told) == Resources());
+}
+
+TEST_CASE("what a write changes can be written back") {
+    const auto back = [](const char* name, const char* value, const char* content) {
+        FileValue file;
+        file.file = name;
+        file.value = value;
+        return former(file, content);
+    };
+    CHECK(back("pids.max", "64", "max\n") == "max\n");
+    CHECK(back("cpu.max", "50000 100000", "max 100000\n") == "max 100000\n");
+    CHECK(back("io.max", "8:0 rbps=5", "8:16 rbps=1\n8:0 rbps=max wbps=7 riops=max wiops=max\n") ==
+          "8:0 rbps=max wbps=7 riops=max wiops=max");
+    CHECK(back("io.max", "8:0 rbps=5 wiops=9", "8:16 rbps=1\n") == "8:0 rbps=max wiops=max");
+    CHECK(back("io.weight", "default 50", "default 100\n8:0 5\n") == "default 100");
+    CHECK(back("io.weight", "8:16 50", "default 100\n8:0 5\n") == "8:16 default");
+    CHECK(back("io.latency", "8:0 target=5", "") == "8:0 target=0");
+    CHECK(back("rdma.max", "mlx5_0 hca_handle=2", "") == "mlx5_0 hca_handle=max");
+    CHECK(back("misc.max", "sev 5", "sev max\n") == "sev max");
 }
 
 TEST_CASE("a file holds its value in the words of the kernel") {
