@@ -1,21 +1,27 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The other side: inotify sees the write(2) calls of other processes on a file of cgroupfs, whether or not they change
-// the value; what the kernel changes by itself it does not show there.
+// the value. Of what the kernel changes by itself it shows those files that can be polled, up to a hundred times a
+// second.
 #include "cgroup/watch.h"
-
-#include "base/error.h"
 
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstring>
+#include <string>
+#include <string_view>
 
 namespace scopewright::cgroup {
 
-Watch::Watch() : inotify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
-    if (!inotify_) throw errnoError("make an inotify descriptor", errno);
+namespace {
+
+bool isKernels(std::string_view file) {
+    return file.find(".events") != std::string_view::npos || file.ends_with(".pressure");
 }
+
+} // namespace
+
+Watch::Watch() noexcept : inotify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {}
 
 int Watch::add(const Group& group) const noexcept {
     // There is no inotify_add_watch() for a descriptor.
@@ -36,7 +42,9 @@ std::set<int> Watch::take() const {
         for (const char* at = buffer; at < buffer + size;) {
             inotify_event event;
             std::memcpy(&event, at, sizeof event);
-            if (event.mask & IN_MODIFY) numbers.insert(event.wd);
+            const std::string_view file = event.len > 0 ? at + sizeof event : "";
+            if (event.mask & IN_Q_OVERFLOW) numbers.insert(kAll);
+            if ((event.mask & IN_MODIFY) && !isKernels(file)) numbers.insert(event.wd);
             at += sizeof event + event.len;
         }
     }

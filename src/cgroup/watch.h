@@ -11,7 +11,13 @@ namespace scopewright::cgroup {
 
 class Watch {
 public:
-    Watch();
+    /// Among the numbers when there was more than the kernel could tell.
+    static constexpr int kAll = -1;
+
+    Watch() noexcept;
+
+    /// False if the kernel has no room for another watcher; then it watches nothing.
+    explicit operator bool() const noexcept { return static_cast<bool>(inotify_); }
 
     /// Readable when there is something to take.
     int fd() const noexcept { return inotify_.value(); }

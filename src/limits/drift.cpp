@@ -122,6 +122,39 @@ bool isRoundedDown(const FileValue& file, std::uint64_t wanted, std::uint64_t th
     return there <= wanted && wanted - there < pageOf(file);
 }
 
+/// Of "/dev/block/8:0".
+std::optional<DeviceNumber> numberIn(std::string_view path) {
+    const std::vector<std::string_view> parts = split(path.substr(path.rfind('/') + 1), ':');
+    if (parts.size() != 2) return std::nullopt;
+    const std::optional<std::uint64_t> major = parseNumber(parts[0]), minor = parseNumber(parts[1]);
+    if (!major || !minor) return std::nullopt;
+    return DeviceNumber{static_cast<std::uint32_t>(*major), static_cast<std::uint32_t>(*minor)};
+}
+
+/// Whether one of the properties with this name lists the path.
+bool lists(const Properties& properties, const std::string& name, const std::string& path) {
+    for (const Property& property : properties) {
+        const Numbers* list = std::get_if<Numbers>(&property.value);
+        if (property.name != name || !list) continue;
+        if (std::ranges::find(*list, path, &Numbers::value_type::first) != list->end()) return true;
+    }
+    return false;
+}
+
+template <class Map>
+void lift(std::optional<Map>& entries, DeviceNumber device) {
+    if (!entries) entries.emplace();
+    (*entries)[device] = {};
+}
+
+void liftIn(Resources& resources, std::string_view property, DeviceNumber device) {
+    if (property == "IODeviceWeight") lift(resources.weightDevice, device);
+    if (property == "IOReadBandwidthMax") lift(resources.readBps, device);
+    if (property == "IOWriteBandwidthMax") lift(resources.writeBps, device);
+    if (property == "IOReadIOPSMax") lift(resources.readIops, device);
+    if (property == "IOWriteIOPSMax") lift(resources.writeIops, device);
+}
+
 } // namespace
 
 std::vector<Override> overrides(const Properties& planned, const Properties& shown) {
@@ -170,11 +203,29 @@ Properties asBefore(const Properties& told, const Properties& shown) {
         if (list) back.push_back(Property{one.name, numbers ? Value(Numbers()) : Value(Texts())});
         if (!list || !valueText(there->value).empty()) back.push_back(*there);
     }
+    // A running scope keeps its program when it is told "auto" and no list; see everyDevice().
+    const auto policy = std::ranges::find(back, "DevicePolicy", &Property::name);
+    const bool listed = std::ranges::any_of(back, [](const Property& one) {
+        const Texts* list = std::get_if<Texts>(&one.value);
+        return one.name == "DeviceAllow" && list && !list->empty();
+    });
+    if (policy != back.end() && !listed && valueText(policy->value) == "auto") {
+        policy->value = std::string("strict");
+        back.push_back(Property{"DeviceAllow", everyDevice()});
+    }
     return back;
 }
 
-Resources emptiedBy(const Properties& properties) {
+Resources emptiedBy(const Properties& properties, const Properties& told) {
     Resources emptied;
+    for (const Property& one : told) {
+        const Numbers* list = std::get_if<Numbers>(&one.value);
+        if (!list) continue;
+        for (const auto& entry : *list) {
+            const std::optional<DeviceNumber> device = numberIn(entry.first);
+            if (device && !lists(properties, one.name, entry.first)) liftIn(emptied, one.name, *device);
+        }
+    }
     for (const Property& property : properties) {
         const Mask* mask = std::get_if<Mask>(&property.value);
         if (!mask || !trimmed(*mask).empty()) continue;

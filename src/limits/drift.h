@@ -37,8 +37,9 @@ Standing standing(const Resources& before, const Resources& after, Context conte
 /// What tells PID 1 to have again what it showed before it was told `told`; lists are emptied first.
 Properties asBefore(const Properties& told, const Properties& shown);
 
-/// The sets of CPUs and memory nodes that these properties empty.
-Resources emptiedBy(const Properties& properties);
+/// What these properties take back of what PID 1 was told, but leave in the files: sets that are emptied, and devices
+/// that are not in the lists any more.
+Resources emptiedBy(const Properties& properties, const Properties& told);
 
 /// What brings back, in a file with this content, what writing `file` changes: all of it, or the line of its device.
 std::string former(const FileValue& file, std::string_view content);

@@ -23,6 +23,7 @@ struct FileValue {
     bool ifPresent = false; ///< that the group has no such file is no failure
     std::string ifAbsent;   ///< only to be written where the group has not this file either
     int rank = 1;           ///< see inOrder()
+    std::string property;   ///< of PID 1's, where this only takes that one's old value back, or repeats the new one
 
     bool operator==(const FileValue&) const = default;
 };

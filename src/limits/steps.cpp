@@ -72,9 +72,16 @@ private:
     void leafFile(FileValue value) { file(Step::Kind::LeafFile, std::move(value)); }
     void scopeFile(FileValue value) { file(Step::Kind::ScopeFile, std::move(value)); }
 
+    /// Once, when it is taken back: later on the file is PID 1's again.
+    void takeBack(FileValue value, std::string_view property) {
+        value.property = property;
+        scopeFile(std::move(value));
+    }
+
     /// PID 1 takes such a value whatever the kernel says to it, and only logs that. Who writes the same hears it.
-    void echo(FileValue value) {
+    void echo(FileValue value, std::string_view property) {
         const std::string key = value.key;
+        value.property = property;
         steps_.push_back(Step{Step::Kind::Echo, key, {}, std::move(value), "", {}});
     }
 
@@ -143,9 +150,9 @@ private:
         property(wanted.key, own.property, wanted.value);
         // PID 1 forgets an empty set, but leaves the file as it is (systemd#43846). Numbers may be too large.
         if (wanted.value.empty())
-            scopeFile(fileValue(wanted.key, file, cpuSetLine(wanted.value)));
+            takeBack(fileValue(wanted.key, file, cpuSetLine(wanted.value)), own.property);
         else
-            echo(fileValue(wanted.key, file, cpuSetLine(wanted.value)));
+            echo(fileValue(wanted.key, file, cpuSetLine(wanted.value)), own.property);
     }
 
     /// What the property of that file takes; nothing if this value cannot be said with it.
@@ -174,7 +181,7 @@ private:
         else if (!said)
             leafFile(asFile);
         else if (file.starts_with("memory.zswap.")) // there are kernels without
-            echo(asFile);
+            echo(asFile, own.property);
     }
 
     std::uint64_t ioWeightNumber(const IoWeight& weight) const {
@@ -199,7 +206,7 @@ private:
             property(key, own.property, ioWeightNumber(weight));
             // There are kernels that weigh nothing.
             file.ifAbsent = "io.bfq.weight";
-            return echo(file);
+            return echo(file, own.property);
         }
         if (bfqFile) file.ifAbsent = "io.bfq.weight";
         scopeFile(file);
@@ -218,8 +225,8 @@ private:
             if (weight.number == 0) {
                 if (context_.starting) continue;
                 reset = true;
-                scopeFile(weightFile(key, "io.bfq.weight", subject, 0));
-                scopeFile(weightFile(key, "io.weight", subject, 0));
+                takeBack(weightFile(key, "io.bfq.weight", subject, 0), own.property);
+                takeBack(weightFile(key, "io.weight", subject, 0), own.property);
                 continue;
             }
             if (byProperty) list.emplace_back(blockPath(device), ioWeightNumber(weight));
@@ -233,7 +240,7 @@ private:
             } else {
                 // Unless BFQ weighs the device, somebody has to have turned io.cost on for it.
                 file.ifAbsent = "io.bfq.weight";
-                echo(std::move(file));
+                echo(std::move(file), own.property);
             }
         }
         // The list only grows, device by device; the empty one is the only way to take something off it.
@@ -267,8 +274,13 @@ private:
         };
         for (const auto& [device, line] : ioMaxLines(wishes_, leaf))
             leafFile(fileValue(line.key, "io.max", line.value));
-        for (const auto& [device, line] : ioMaxLines(wishes_, lifted))
-            scopeFile(fileValue(line.key, "io.max", line.value));
+        for (std::size_t one = 0; one < wishes_.ioMax.size(); ++one) {
+            const auto ofThis = [&](DeviceNumber device, std::size_t limit, std::uint64_t value) {
+                return limit == one && lifted(device, limit, value);
+            };
+            for (const auto& [device, line] : ioMaxLines(wishes_, ofThis))
+                takeBack(fileValue(line.key, "io.max", line.value), ioRule(one).property);
+        }
         for (const auto& limits : wishes_.ioMax)
             if (!limits.empty() && !has("io") && !lostIo(limits.begin()->second.key))
                 skip(limits.begin()->second.key, missingController("io"));

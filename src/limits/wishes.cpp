@@ -181,7 +181,7 @@ private:
 FileValue fileValue(const std::string& key, const std::string& file, const std::string& value) {
     const bool inner = file == "memory.max" || file == "cpu.max.burst";
     const int rank = file == "cpu.idle" && value == "0" ? 0 : inner ? 2 : 1;
-    return FileValue{controllerOf(file), key, file, value, false, "", rank};
+    return FileValue{controllerOf(file), key, file, value, false, "", rank, ""};
 }
 
 std::string cpuSetLine(const CpuMask& mask) {

@@ -53,14 +53,15 @@ bool has(const std::vector<std::string>& names, const std::string& name) {
 } // namespace
 
 void Undo::remember(const cgroup::Group& group, const limits::FileValue& file) {
-    if (const std::optional<std::string> content = group.read(file.file.c_str()))
-        old_.push_back(Old{group.duplicate(), file.file, limits::former(file, *content)});
+    limits::FileValue old = file;
+    old.value = limits::former(file, group.read(file.file.c_str()).value_or(""));
+    old_.push_back(Old{group.duplicate(), std::move(old)});
 }
 
 void Undo::run() noexcept {
     for (auto old = old_.rbegin(); old != old_.rend(); ++old)
-        if (const int error = old->group.tryWrite(old->file.c_str(), old->value))
-            log::warning("the old value of " + old->file + " could not be brought back (errno " +
+        if (const int error = write(old->group, old->file))
+            log::warning("the old value of " + old->file.file + " could not be brought back (errno " +
                          std::to_string(error) + ")");
     old_.clear();
 }
@@ -80,6 +81,7 @@ void writeFiles(const cgroup::Group& group, const std::vector<limits::FileValue>
         if (!file.ifAbsent.empty() && group.read(file.ifAbsent.c_str())) continue;
         undo.remember(group, file);
         const int error = write(group, file);
+        if (error != 0) undo.forgetLast();
         if (error == 0 || ((isMissing(error) || isIdle(error)) && file.ifPresent)) continue;
         // A file that this kernel has not is like a controller that it has not.
         if (refusal == Refusal::Throw && !isMissing(error))
@@ -92,7 +94,7 @@ void restoreFiles(const cgroup::Group& group, const std::string& path, const std
                   std::map<std::string, std::string>& stubborn) {
     const std::vector<std::string> available = group.controllers();
     for (const limits::FileValue& file : limits::inOrder(files, true)) {
-        if (!file.controller.empty() && !has(available, file.controller)) continue;
+        if (!file.property.empty() || (!file.controller.empty() && !has(available, file.controller))) continue;
         if (!file.ifAbsent.empty() && group.read(file.ifAbsent.c_str())) continue;
         const std::optional<std::string> before = group.read(file.file.c_str());
         if (!before || limits::holds(file, *before)) continue;
@@ -105,7 +107,8 @@ void restoreFiles(const cgroup::Group& group, const std::string& path, const std
         else
             log::debug(errnoError("write " + quoted(file.value) + " to " + name + " again", error).what());
         const std::optional<std::string> after = group.read(file.file.c_str());
-        if (after && !limits::holds(file, *after)) stubborn.insert_or_assign(name + " " + file.value, *after);
+        if (error == 0 && after && !limits::holds(file, *after))
+            stubborn.insert_or_assign(name + " " + file.value, *after);
     }
 }
 

@@ -16,14 +16,15 @@ namespace scopewright::sandbox {
 class Undo {
 public:
     void remember(const cgroup::Group& group, const limits::FileValue& file);
+    /// The kernel did not take what was to be written over the last one.
+    void forgetLast() noexcept { old_.pop_back(); }
     /// Writes the old values back, the last first. What cannot be brought back is logged.
     void run() noexcept;
 
 private:
     struct Old {
         cgroup::Group group;
-        std::string file;
-        std::string value;
+        limits::FileValue file;
     };
     std::vector<Old> old_;
 };
@@ -38,8 +39,9 @@ enum class Refusal {
 void writeFiles(const cgroup::Group& group, const std::vector<limits::FileValue>& files, bool growing, Refusal refusal,
                 std::vector<limits::Skip>& skipped, Undo& undo);
 
-/// Writes those of `files` again whose value is gone; `path` names the group in the log. A value that the kernel does
-/// not keep as it was written stands in `stubborn` with what it made of it, and is not written a second time over that.
+/// Writes those of `files` again that are ours alone and whose value is gone; `path` names the group in the log. A
+/// value that the kernel does not keep as it was written stands in `stubborn` with what it made of it, and is not
+/// written a second time over that.
 void restoreFiles(const cgroup::Group& group, const std::string& path, const std::vector<limits::FileValue>& files,
                   std::map<std::string, std::string>& stubborn);
 

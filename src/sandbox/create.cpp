@@ -121,9 +121,11 @@ async::Task<Key> Sandboxes::create(SandboxSpec spec) {
     bool exists = false;
     co_await takeTurn(spec, exists);
     // One whose start an earlier daemon left to the next is complete but for what only its request says.
-    const limits::Standing nothing;
     const bool forgotten = exists && at(key).resources == limits::Resources();
-    if (forgotten && spec.resources != limits::Resources()) co_await putInForce(key, spec.resources, true, nothing);
+    if (forgotten && spec.resources != limits::Resources()) {
+        co_await update(key, spec.resources);
+        refuseSkipsIfStrict(spec.strict, at(key).skipped);
+    }
     if (exists) co_return key;
     admit(spec);
     Reservation reservation(*this, spec);

@@ -17,13 +17,13 @@ namespace scopewright::sandbox {
 /// Runs as long as this object: waiting for what others do is no work.
 async::Task<void> Sandboxes::watchFiles() {
     constexpr std::chrono::hours kLong{1};
-    for (;;) {
+    if (!watch_) log::warning("what others write to control groups is seen after the next daemon-reload only");
+    while (watch_) {
         co_await bus::waitFor(event_, watch_.fd(), EPOLLIN, kLong);
-        for (const int number : watch_.take()) {
-            const auto watched = watched_.find(number);
-            if (watched == watched_.end()) continue;
-            if (Sandbox* sandbox = find(watched->second)) restore(*sandbox);
-        }
+        const std::set<int> written = watch_.take();
+        for (const auto& [number, key] : watched_)
+            if (written.contains(number) || written.contains(cgroup::Watch::kAll))
+                if (Sandbox* sandbox = find(key)) restore(*sandbox);
     }
 }
 

@@ -138,6 +138,8 @@ void updateGroup(const cgroup::Group& directory, Group& group, const limits::Res
         mark(directory, updated);
     } catch (...) {
         undo.run();
+        std::vector<limits::Skip> unused;
+        if (group.kind != kCompat) applyDevices(directory, planOf(group, rules).program, unused);
         throw;
     }
     group = std::move(updated);

@@ -26,11 +26,12 @@ async::Task<bool> Sandboxes::taken(async::Task<void> call, const Properties& pro
     bool learnt = false;
     for (const Property& property : properties) {
         if (std::ranges::find(known, property.name, &Property::name) != known.end()) continue;
+        // Another call may have learnt it while this one was under way.
+        learnt = true;
         if (std::ranges::find(notTaken_, property.name) != notTaken_.end()) continue;
         log::warning("systemd " + std::to_string(systemdVersion_) + " refuses " + property.name +
                      ", which it should know; it is left out from now on");
         notTaken_.push_back(property.name);
-        learnt = true;
     }
     if (!learnt) std::rethrow_exception(refusal);
     co_return false;

@@ -91,7 +91,7 @@ private:
     async::Task<bool> taken(async::Task<void> call, const Properties& properties);
     limits::ScopePlan plan(const limits::Resources& resources, bool starting) const;
     async::Task<void> change(Key key, limits::Resources before, limits::Resources merged);
-    async::Task<void> goBack(Key key, Properties back);
+    async::Task<void> goBack(Key key, Properties back, limits::Resources emptied);
     async::Task<void> putInForce(Key key, limits::Resources merged, bool growing, limits::Standing standing);
 
     // drift.cpp

@@ -74,15 +74,17 @@ async::Task<void> Sandboxes::change(Key key, limits::Resources before, limits::R
     limits::Context context = planningContext(merged);
     context.controllers = limits::Context().controllers;
     const limits::Standing standing = limits::standing(before, merged, context, shown);
-    const Properties back = limits::asBefore(plan(merged, false).properties, shown);
+    const Properties told = plan(merged, false).properties;
+    const Properties back = limits::asBefore(told, shown);
+    const limits::Resources emptied = limits::emptiedBy(back, told);
     const bool growing = isGrowing(before, merged);
-    auto undo = [&](std::exception_ptr) { return goBack(key, back); };
+    auto undo = [&](std::exception_ptr) { return goBack(key, back, emptied); };
     async::Task<void> work = putInForce(key, std::move(merged), growing, standing);
     co_await async::orUndo(std::move(work), undo);
 }
 
 /// After a failure: the files that were written have their old values again, the properties have not.
-async::Task<void> Sandboxes::goBack(Key key, Properties back) {
+async::Task<void> Sandboxes::goBack(Key key, Properties back, limits::Resources emptied) {
     try {
         const std::string unit = at(key).unit;
         co_await systemd_.setUnitProperties(unit, back);
@@ -91,14 +93,16 @@ async::Task<void> Sandboxes::goBack(Key key, Properties back) {
         const cgroup::Group scope = scopeOf(sandbox);
         std::vector<limits::Skip> unused;
         Undo unneeded;
-        writeFiles(scope, plan(limits::emptiedBy(back), false).scopeFiles, true, Refusal::Skip, unused, unneeded);
+        writeFiles(scope, plan(emptied, false).scopeFiles, true, Refusal::Skip, unused, unneeded);
         if (const std::optional<cgroup::Group> payload = scope.child(kPayload))
             applyDevices(*payload, plan(sandbox.resources, false).program, unused);
-        // The burst among them, which had to make way for the quota.
-        sandbox.updating = false;
-        restore(sandbox);
     } catch (const std::exception& error) {
         log::error("sandbox " + label(key) + ": what was in force before could not be brought back: " + error.what());
+    }
+    // The burst for one, which had to make way for the quota.
+    if (Sandbox* present = find(key)) {
+        present->updating = false;
+        restore(*present);
     }
 }
 
@@ -127,14 +131,18 @@ async::Task<void> Sandboxes::putInForce(Key key, limits::Resources merged, bool 
     passOn(root_, sandbox.controlGroup, plan.files);
     scope.enable(scope.controllers());
     std::vector<limits::Skip> skipped = plan.skipped;
+    // What PID 1 wrote for an administrator stays.
+    for (std::vector<limits::FileValue>* files : {&plan.scopeFiles, &plan.echoes})
+        std::erase_if(*files, [&](const limits::FileValue& file) { return standing.others.contains(file.property); });
     for (const limits::Skip& skip : standing.fixed)
         addSkip(skipped, skip);
     Undo undo;
     try {
-        writeFiles(scope, plan.scopeFiles, growing, Refusal::Throw, skipped, undo);
+        // An administrator's quota may be below our burst.
+        const Refusal refusal = standing.others.empty() ? Refusal::Throw : Refusal::Skip;
+        writeFiles(scope, plan.scopeFiles, growing, refusal, skipped, undo);
         writeFiles(*payload, plan.files, growing, Refusal::Throw, skipped, undo);
-        // What PID 1 wrote for an administrator stays.
-        if (standing.others.empty()) writeFiles(scope, plan.echoes, growing, Refusal::Skip, skipped, undo);
+        writeFiles(scope, plan.echoes, growing, Refusal::Skip, skipped, undo);
         verifyDevices(scope, plan.properties, skipped);
         applyDevices(*payload, plan.program, skipped);
         state::setMark(payload->boundaryFile().value(), markOf(kPayload, kPayload, merged, skipped));
@@ -142,6 +150,7 @@ async::Task<void> Sandboxes::putInForce(Key key, limits::Resources merged, bool 
         undo.run();
         throw;
     }
+    sandbox.stubborn.clear();
     sandbox.resources = std::move(merged);
     sandbox.skipped = std::move(skipped);
     Group& group = sandbox.groups.at(kPayload);

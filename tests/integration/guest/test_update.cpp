@@ -3,6 +3,7 @@
 #include "catch.h"
 #include "cgroup/watch.h"
 #include "crossing.h"
+#include "guest/device_probe.h"
 #include "guest/guest.h"
 #include "program.h"
 
@@ -78,6 +79,13 @@ TEST_CASE("limits can shrink, grow and go", "[update]") {
     CHECK(readFile(created.controlGroup, "cpuset.cpus.effective") == all);
     guest.systemd.reload();
     CHECK(readFile(created.controlGroup, "cpuset.cpus.effective") == all);
+    // From then on the file is PID 1's again, and what an administrator sets there stays.
+    setProperty(created, "AllowedCPUs=0");
+    CHECK(readFile(created.controlGroup, "cpuset.cpus") == std::string("0"));
+    update({{"pids.limit", std::int64_t{64}}});
+    guest.systemd.reload();
+    pass(std::chrono::milliseconds(300));
+    CHECK(readFile(created.controlGroup, "cpuset.cpus") == std::string("0"));
 }
 
 TEST_CASE("a limit below what is in use is refused where that was asked", "[update]") {
@@ -124,6 +132,7 @@ TEST_CASE("an update of a sandbox of which the kernel refuses a part takes back 
                             {"cpu.quota", std::int64_t{20000}},
                             {"cpu.cpus", "0"},
                             {"pids.limit", std::int64_t{9}},
+                            {"devices", std::vector<std::pair<std::string, std::string>>{{"deny a", "rwm"}}},
                             {"unified", std::vector<std::pair<std::string, std::string>>{{"misc.max", "nothing 5"}}}};
     const Answer answer = guest.client.manager("UpdateSandbox", "web", wanted);
     CHECK_FALSE(answer.ok());
@@ -136,6 +145,7 @@ TEST_CASE("an update of a sandbox of which the kernel refuses a part takes back 
     CHECK(readFile(created.controlGroup, "cpu.max.burst") == std::string("10000"));
     CHECK(readFile(created.controlGroup, "cpuset.cpus.effective") ==
           readFile("/scopewright.slice", "cpuset.cpus.effective"));
+    CHECK(devicesOpenIn(created.payload()) == "1:1 rwm, 1:3 rwm, 1:11 rwm, 5:0 rwm");
     CHECK(overridden(guest).empty());
 }
 

@@ -113,9 +113,22 @@ TEST_CASE("the way back is what PID 1 showed, lists emptied first") {
         lines.push_back(one.name + " " + valueText(one.value));
     CHECK(lines == std::vector<std::string>{"MemoryMax infinity", "IOReadBandwidthMax ", "DeviceAllow ",
                                             "DeviceAllow char-136 rwm", "AllowedCPUs "});
-    CHECK(emptiedBy(back).cpus == std::string());
-    CHECK_FALSE(emptiedBy(back).mems);
-    CHECK(emptiedBy(told) == Resources());
+    const Resources emptied = emptiedBy(back, told);
+    CHECK(emptied.cpus == std::string());
+    CHECK_FALSE(emptied.mems);
+    CHECK(emptied.readBps == Rates{{{8, 0}, 0}});
+    CHECK_FALSE(emptied.weightDevice);
+    CHECK(emptiedBy(told, told) == Resources());
+}
+
+TEST_CASE("the way back to no device rules is a list that allows everything") {
+    const Properties told{{"DevicePolicy", std::string("strict")}, {"DeviceAllow", Texts{{"char-1", "r"}}}};
+    const Properties shown{{"DevicePolicy", std::string("auto")}, {"DeviceAllow", Texts()}};
+    std::vector<std::string> lines;
+    for (const Property& one : asBefore(told, shown))
+        lines.push_back(one.name + " " + valueText(one.value));
+    CHECK(lines ==
+          std::vector<std::string>{"DevicePolicy strict", "DeviceAllow ", "DeviceAllow block-* rwm, char-* rwm"});
 }
 
 TEST_CASE("what a write changes can be written back") {
