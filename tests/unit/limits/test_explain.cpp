@@ -2,6 +2,7 @@
 #include "limits/explain.h"
 
 #include "catch.h"
+#include "limits/at.h"
 #include "limits/dice.h"
 #include "limits/oci_json.h"
 #include "limits/properties.h"
@@ -12,12 +13,6 @@ using namespace scopewright;
 using namespace scopewright::limits;
 
 namespace {
-
-Context at(unsigned version) {
-    Context context;
-    context.systemdVersion = version;
-    return context;
-}
 
 using Rows = std::vector<ExplainRow>;
 using Texts = std::vector<std::pair<std::string, std::string>>;

@@ -2,6 +2,7 @@
 #include "limits/plan.h"
 
 #include "catch.h"
+#include "limits/at.h"
 #include "limits/convert.h"
 #include "limits/properties.h"
 
@@ -11,12 +12,6 @@ using namespace scopewright;
 using namespace scopewright::limits;
 
 namespace {
-
-Context at(unsigned version) {
-    Context context;
-    context.systemdVersion = version;
-    return context;
-}
 
 std::map<std::string, std::uint64_t> propertiesOf(const Resources& r, unsigned version) {
     std::map<std::string, std::uint64_t> all;

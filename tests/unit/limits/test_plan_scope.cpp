@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The whole model on a scope: what PID 1 is told, what is written where, and what is not in force.
 #include "catch.h"
+#include "limits/at.h"
 #include "limits/explain.h"
 #include "limits/oci_json.h"
 #include "limits/plan.h"
@@ -13,13 +14,6 @@ using namespace scopewright;
 using namespace scopewright::limits;
 
 namespace {
-
-Context at(unsigned version, bool starting = true) {
-    Context context;
-    context.systemdVersion = version;
-    context.starting = starting;
-    return context;
-}
 
 ScopePlan plan(const char* json, const Context& context) {
     return planScope(fromOciJson(json), context);

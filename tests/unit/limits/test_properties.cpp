@@ -3,6 +3,7 @@
 #include "limits/properties.h"
 
 #include "catch.h"
+#include "limits/at.h"
 #include "limits/plan.h"
 
 #include <fstream>
@@ -59,12 +60,6 @@ std::string signatureOf(const Value& value) {
     constexpr std::array<const char*, std::variant_size_v<Value>> kSignatures{
         "b", "i", "u", "x", "t", "s", "au", "as", "ay", "ah", "a(st)", "a(ss)", "?"};
     return kSignatures[value.index()];
-}
-
-Context at(unsigned version) {
-    Context context;
-    context.systemdVersion = version;
-    return context;
 }
 
 } // namespace
