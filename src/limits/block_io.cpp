@@ -38,6 +38,10 @@ std::string blockPath(DeviceNumber device) {
     return "/dev/block/" + toText(device);
 }
 
+DeviceNumber deviceAt(std::string_view blockPath) {
+    return parseDeviceNumber(blockPath, blockPath.substr(blockPath.rfind('/') + 1));
+}
+
 std::uint64_t linearIoWeight(std::uint64_t weight) {
     return 1 + (weight - 10) * 9999 / 990;
 }

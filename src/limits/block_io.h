@@ -19,6 +19,8 @@ std::string toText(DeviceNumber device);
 
 /// "/dev/block/8:0": PID 1 takes "8:0" for a path too, but can never resolve it.
 std::string blockPath(DeviceNumber device);
+/// The device of a path that blockPath() made.
+DeviceNumber deviceAt(std::string_view blockPath);
 
 /// OCI weight (10..1000) to io.weight as runc writes it: 500 → 4950.
 std::uint64_t linearIoWeight(std::uint64_t weight);

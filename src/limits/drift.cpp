@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "limits/drift.h"
 
+#include "limits/block_io.h"
 #include "limits/devices.h"
 #include "limits/properties.h"
 #include "limits/steps.h"
@@ -8,7 +9,6 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <optional>
 #include <span>
 
@@ -122,15 +122,6 @@ bool isRoundedDown(const FileValue& file, std::uint64_t wanted, std::uint64_t th
     return there <= wanted && wanted - there < pageOf(file);
 }
 
-/// Of "/dev/block/8:0".
-std::optional<DeviceNumber> numberIn(std::string_view path) {
-    const std::vector<std::string_view> parts = split(path.substr(path.rfind('/') + 1), ':');
-    if (parts.size() != 2) return std::nullopt;
-    const std::optional<std::uint64_t> major = parseNumber(parts[0]), minor = parseNumber(parts[1]);
-    if (!major || !minor) return std::nullopt;
-    return DeviceNumber{static_cast<std::uint32_t>(*major), static_cast<std::uint32_t>(*minor)};
-}
-
 /// Whether one of the properties with this name lists the path.
 bool lists(const Properties& properties, const std::string& name, const std::string& path) {
     for (const Property& property : properties) {
@@ -221,10 +212,8 @@ Resources emptiedBy(const Properties& properties, const Properties& told) {
     for (const Property& one : told) {
         const Numbers* list = std::get_if<Numbers>(&one.value);
         if (!list) continue;
-        for (const auto& entry : *list) {
-            const std::optional<DeviceNumber> device = numberIn(entry.first);
-            if (device && !lists(properties, one.name, entry.first)) liftIn(emptied, one.name, *device);
-        }
+        for (const auto& entry : *list)
+            if (!lists(properties, one.name, entry.first)) liftIn(emptied, one.name, deviceAt(entry.first));
     }
     for (const Property& property : properties) {
         const Mask* mask = std::get_if<Mask>(&property.value);

@@ -21,10 +21,6 @@ const std::string kRefused = "refused.";
 const std::string kNotTaken = "untaken.";
 const std::string kFixed = "fixed.";
 
-void add(std::vector<Skip>& skipped, Skip one) {
-    if (std::ranges::find(skipped, one) == skipped.end()) skipped.push_back(std::move(one));
-}
-
 } // namespace
 
 std::string missingController(std::string_view controller) {
@@ -49,6 +45,10 @@ std::string fixedAtStart(std::string_view property) {
 
 bool isControllerMissing(const Skip& skip) {
     return skip.cause.starts_with(kController);
+}
+
+void addSkip(std::vector<Skip>& skipped, Skip skip) {
+    if (std::ranges::find(skipped, skip) == skipped.end()) skipped.push_back(std::move(skip));
 }
 
 std::string reason(const Skip& skip) {
@@ -116,7 +116,7 @@ ScopePlan planScope(const Resources& resources, const Context& context) {
             case Step::Kind::ScopeFile: plan.scopeFiles.push_back(std::move(step.file)); break;
             case Step::Kind::Echo: plan.echoes.push_back(std::move(step.file)); break;
             case Step::Kind::Program: plan.program = std::move(step.rules); break;
-            case Step::Kind::Skipped: add(plan.skipped, Skip{step.key, step.cause}); break;
+            case Step::Kind::Skipped: addSkip(plan.skipped, Skip{step.key, step.cause}); break;
             case Step::Kind::Overridden: break;
         }
     }

@@ -55,6 +55,9 @@ std::string notTaken(std::string_view property);     ///< PID 1 refuses a proper
 std::string fixedAtStart(std::string_view property); ///< and has another value than an update asks for
 bool isControllerMissing(const Skip& skip);
 
+/// One entry for each key and cause.
+void addSkip(std::vector<Skip>& skipped, Skip skip);
+
 /// A sentence for people; the systemd version that should take the property that this one refuses, or empty.
 std::string reason(const Skip& skip);
 std::string since(const Skip& skip);

@@ -24,10 +24,7 @@ public:
     void add(const std::string& key, const std::string& file, const std::string& value) {
         add(fileValue(key, file, value));
     }
-    void skip(const std::string& key, const std::string& cause) {
-        Skip one{key, cause};
-        if (std::ranges::find(plan.skipped, one) == plan.skipped.end()) plan.skipped.push_back(std::move(one));
-    }
+    void skip(const std::string& key, const std::string& cause) { addSkip(plan.skipped, Skip{key, cause}); }
 
     GroupPlan plan;
 

@@ -66,10 +66,6 @@ void Undo::run() noexcept {
     old_.clear();
 }
 
-void addSkip(std::vector<limits::Skip>& skipped, limits::Skip skip) {
-    if (std::ranges::find(skipped, skip) == skipped.end()) skipped.push_back(std::move(skip));
-}
-
 void writeFiles(const cgroup::Group& group, const std::vector<limits::FileValue>& files, bool growing, Refusal refusal,
                 std::vector<limits::Skip>& skipped, Undo& undo) {
     const std::vector<std::string> available = group.controllers();
@@ -102,13 +98,13 @@ void restoreFiles(const cgroup::Group& group, const std::string& path, const std
         const auto known = stubborn.find(name + " " + file.value);
         if (known != stubborn.end() && known->second == *before) continue;
         const int error = write(group, file);
-        if (error == 0)
-            log::info(name + " held " + quoted(*before) + " and is " + quoted(file.value) + " again");
-        else
+        if (error != 0) {
             log::debug(errnoError("write " + quoted(file.value) + " to " + name + " again", error).what());
+            continue;
+        }
+        log::info(name + " held " + quoted(*before) + " and is " + quoted(file.value) + " again");
         const std::optional<std::string> after = group.read(file.file.c_str());
-        if (error == 0 && after && !limits::holds(file, *after))
-            stubborn.insert_or_assign(name + " " + file.value, *after);
+        if (after && !limits::holds(file, *after)) stubborn.insert_or_assign(name + " " + file.value, *after);
     }
 }
 

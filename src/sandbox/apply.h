@@ -60,7 +60,4 @@ void passOn(const cgroup::Group& root, const std::string& controlGroup, const st
 /// sysfs: the daemon's own /dev is private.
 std::vector<limits::DeviceNumber> absentDevices(const limits::Resources& resources);
 
-/// One entry for each key and cause.
-void addSkip(std::vector<limits::Skip>& skipped, limits::Skip skip);
-
 } // namespace scopewright::sandbox

@@ -56,8 +56,7 @@ void Sandboxes::restore(Sandbox& sandbox) {
         }
         for (const auto& [name, group] : sandbox.groups) {
             if (name == kPayload || group.resources == limits::Resources()) continue;
-            const std::string directory = group.controlGroup.substr(sandbox.controlGroup.size() + 1);
-            const std::optional<cgroup::Group> there = scope->child(directory);
+            const std::optional<cgroup::Group> there = scope->child(directoryOf(group));
             if (there) restoreFiles(*there, group.controlGroup, groupFiles(group, groupRules()), sandbox.stubborn);
         }
     } catch (const std::exception& error) {

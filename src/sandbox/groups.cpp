@@ -110,6 +110,17 @@ state::Mark markOf(const std::string& kind, const std::string& name, const limit
     return mark;
 }
 
+Group& groupOf(Sandbox& sandbox, const std::string& name) {
+    const auto found = sandbox.groups.find(name);
+    if (found == sandbox.groups.end())
+        throw Error(ErrorCode::NoSuchGroup, "sandbox " + quoted(label(sandbox.key)) + " has no group " + quoted(name));
+    return found->second;
+}
+
+std::string directoryOf(const Group& group) {
+    return group.controlGroup.substr(group.controlGroup.rfind('/') + 1);
+}
+
 Group makeGroup(const cgroup::Group& scope, const std::string& scopePath, const GroupSpec& spec,
                 const GroupRules& rules) {
     const cgroup::Group directory = makeDirectory(scope, spec.directory);

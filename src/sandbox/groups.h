@@ -24,6 +24,12 @@ struct GroupRules {
     std::uint32_t maxDescendants = 0;
 };
 
+/// NoSuchGroup if the sandbox has none of that name.
+Group& groupOf(Sandbox& sandbox, const std::string& name);
+
+/// The name of its directory in the scope, which need not be the group's.
+std::string directoryOf(const Group& group);
+
 /// Makes the directory below `scope`, writes what can be written, keeps processes out of it if it is a compat group,
 /// and marks it. What could not be written is in the result's `skipped`. Throws GroupExists, or whatever kept it from
 /// being made; then nothing of it is left.

@@ -152,15 +152,13 @@ const Group& Sandboxes::createGroup(const Key& key, const GroupSpec& spec) {
 
 void Sandboxes::removeGroup(const Key& key, const std::string& name) {
     Sandbox& sandbox = running(key);
-    auto found = sandbox.groups.find(name);
-    if (found == sandbox.groups.end())
-        throw Error(ErrorCode::NoSuchGroup, "sandbox " + quoted(label(key)) + " has no group " + quoted(name));
+    Group& group = groupOf(sandbox, name);
     if (name == kPayload)
         throw Error(ErrorCode::InvalidArgument, "group 'payload' lives as long as its sandbox; stop that instead");
     if (const std::optional<cgroup::Group> scope = root_.open(sandbox.controlGroup))
-        scope->removeChild(found->second.controlGroup.substr(sandbox.controlGroup.size() + 1));
-    const Group gone = std::move(found->second);
-    sandbox.groups.erase(found);
+        scope->removeChild(directoryOf(group));
+    const Group gone = std::move(group);
+    sandbox.groups.erase(name);
     observer_.groupRemoved(sandbox, gone);
 }
 

@@ -161,17 +161,14 @@ async::Task<void> Sandboxes::putInForce(Key key, limits::Resources merged, bool 
 
 void Sandboxes::updateGroup(const Key& key, const std::string& name, const limits::Resources& wanted) {
     Sandbox& sandbox = running(key);
-    auto found = sandbox.groups.find(name);
-    if (found == sandbox.groups.end())
-        throw Error(ErrorCode::NoSuchGroup, "sandbox " + quoted(label(key)) + " has no group " + quoted(name));
+    Group& group = groupOf(sandbox, name);
     if (name == kPayload)
         throw Error(ErrorCode::InvalidArgument, "group 'payload' has its sandbox's limits; update that instead");
-    const std::string directory = found->second.controlGroup.substr(sandbox.controlGroup.size() + 1);
-    const std::optional<cgroup::Group> group = scopeOf(sandbox).child(directory);
-    if (!group) throw Error(ErrorCode::NoSuchGroup, "the directory of group " + quoted(name) + " is gone");
-    refuseIfInUse(*group, wanted);
-    sandbox::updateGroup(*group, found->second, wanted, groupRules());
-    observer_.groupChanged(sandbox, found->second);
+    const std::optional<cgroup::Group> directory = scopeOf(sandbox).child(directoryOf(group));
+    if (!directory) throw Error(ErrorCode::NoSuchGroup, "the directory of group " + quoted(name) + " is gone");
+    refuseIfInUse(*directory, wanted);
+    sandbox::updateGroup(*directory, group, wanted, groupRules());
+    observer_.groupChanged(sandbox, group);
 }
 
 } // namespace scopewright::sandbox
