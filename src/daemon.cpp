@@ -87,7 +87,7 @@ int Daemon::run() {
             seen = service_.activity();
             lastActivity_ = Clock::now();
         }
-        if (ready_ && !leaving_ && untilIdle() == bus::Microseconds(0)) leave();
+        if (ready_ && !leaving_ && untilIdle() == bus::Microseconds(0)) leave("nothing to do");
         if (nameGone_ && service_.idle()) exitStatus_ = EXIT_SUCCESS;
     }
     sd_notify(0, "STOPPING=1");
@@ -109,9 +109,9 @@ bus::Microseconds Daemon::untilIdle() const {
 /// Leaving so that no call is lost: PID 1 is told first, so that it queues a new start instead of thinking we still
 /// serve; then the name is given back. What the bus had routed to us until then is still answered; what comes later
 /// waits at the bus for the next daemon.
-void Daemon::leave() {
+void Daemon::leave(const char* why) {
     leaving_ = true;
-    log::info("nothing to do, leaving");
+    log::info(std::string(why) + ", leaving");
     sd_notify(0, "STOPPING=1");
     const char* self = nullptr;
     bus::check(sd_bus_get_unique_name(connection_.raw(), &self), "learn our unique name");
@@ -138,8 +138,19 @@ int Daemon::onDisconnected(sd_bus_message*, void* userdata, sd_bus_error*) noexc
     return 0;
 }
 
+/// The first one is a wish to leave, which takes as long as what is under way; the second one is an order.
 int Daemon::onStopSignal(sd_event_source*, const signalfd_siginfo*, void* userdata) noexcept {
-    static_cast<Daemon*>(userdata)->exitStatus_ = EXIT_SUCCESS;
+    Daemon& self = *static_cast<Daemon*>(userdata);
+    try {
+        if (self.ready_ && !self.stopping_) {
+            self.stopping_ = true;
+            if (!self.leaving_) self.leave("told to stop");
+            return 0;
+        }
+    } catch (const std::exception& error) {
+        log::error(std::string("cannot leave in good order: ") + error.what());
+    }
+    self.exitStatus_ = EXIT_SUCCESS;
     return 0;
 }
 

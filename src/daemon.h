@@ -29,7 +29,7 @@ private:
     void watchSignals();
     bool mayLeave() const;
     bus::Microseconds untilIdle() const;
-    void leave();
+    void leave(const char* why);
 
     static int onStopSignal(sd_event_source*, const signalfd_siginfo*, void* userdata) noexcept;
     static int onReloadSignal(sd_event_source*, const signalfd_siginfo*, void* userdata) noexcept;
@@ -48,6 +48,7 @@ private:
     Clock::time_point lastActivity_ = Clock::now();
     bool ready_ = false;
     bool leaving_ = false;
+    bool stopping_ = false; ///< a signal has said so
     bool nameGone_ = false;
 };
 

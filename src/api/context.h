@@ -2,6 +2,7 @@
 // What the objects on the bus share: the registry behind them, and who is calling.
 #pragma once
 
+#include "api/changes.h"
 #include "async/scope.h"
 #include "base/error.h"
 #include "bus/client.h"
@@ -14,11 +15,15 @@
 
 namespace scopewright::api {
 
+/// NotSupported unless numbers of processes mean the same to the caller as here.
+void requireSamePids(const bus::Caller& caller);
+
 struct Context {
     bus::Connection& connection;
     bus::Callers& callers;
     async::Scope& operations;
     sandbox::Sandboxes& sandboxes;
+    Changes& changes;
     const config::Config& config;
     unsigned systemdVersion;
 
@@ -39,7 +44,14 @@ struct Context {
     const sandbox::Sandbox& visible(const sandbox::Key& key, const bus::Caller& caller) const {
         if (!sandbox::mayManage(caller.uid, key.uid))
             throw Error(ErrorCode::NoSuchSandbox, "there is no sandbox " + quoted(sandbox::label(key)));
-        return sandboxes.at(key);
+        return sandboxes.registry().at(key);
+    }
+
+    /// `processes` by number or by pidfd.
+    void attach(const sandbox::Key& key, const std::string& group, const Property& processes,
+                const bus::Caller& caller) const {
+        if (processes.name == "PIDs") requireSamePids(caller);
+        sandboxes.attach(key, group, sandbox::parseProcesses(processes, config), caller.uid);
     }
 };
 

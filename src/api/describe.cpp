@@ -72,14 +72,14 @@ Json describe(const sandbox::Sandbox& sandbox, const std::vector<limits::Overrid
 
 std::vector<sandbox::Key> visibleTo(const Context& context, uid_t viewer) {
     std::vector<sandbox::Key> keys;
-    for (const auto& [key, sandbox] : context.sandboxes.all())
+    for (const auto& [key, sandbox] : context.sandboxes.registry().all())
         if (sandbox::mayManage(viewer, key.uid)) keys.push_back(key);
     return keys;
 }
 
 std::string describe(const Context& context, const std::vector<sandbox::Key>& keys,
-                     const sandbox::Sandboxes::Overrides& overrides) {
-    const std::map<sandbox::Key, sandbox::Sandbox>& all = context.sandboxes.all();
+                     const sandbox::Enforcer::Overrides& overrides) {
+    const std::map<sandbox::Key, sandbox::Sandbox>& all = context.sandboxes.registry().all();
     Json sandboxes = Json::array();
     for (const sandbox::Key& key : keys) {
         const auto sandbox = all.find(key);

@@ -16,7 +16,7 @@ std::vector<sandbox::Key> visibleTo(const Context& context, uid_t viewer);
 
 /// Everything about the daemon, and about those sandboxes that are (still) there.
 std::string describe(const Context& context, const std::vector<sandbox::Key>& keys,
-                     const sandbox::Sandboxes::Overrides& overrides);
+                     const sandbox::Enforcer::Overrides& overrides);
 
 /// Names of the behaviours of the running systemd that this daemon makes use of.
 std::vector<std::string> features(unsigned systemdVersion);

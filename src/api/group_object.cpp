@@ -11,8 +11,8 @@ namespace scopewright::api {
 const sandbox::Group* GroupObject::find(const char* path) const {
     const std::optional<GroupAddress> address = parseGroupPath(path);
     if (!address) return nullptr;
-    const auto sandbox = context_.sandboxes.all().find(address->key);
-    if (sandbox == context_.sandboxes.all().end() || !context_.mayLookAt(address->key)) return nullptr;
+    const auto sandbox = context_.sandboxes.registry().all().find(address->key);
+    if (sandbox == context_.sandboxes.registry().all().end() || !context_.mayLookAt(address->key)) return nullptr;
     const auto group = sandbox->second.groups.find(address->group);
     return group == sandbox->second.groups.end() ? nullptr : &group->second;
 }
@@ -22,7 +22,7 @@ async::Task<bus::Message> GroupObject::remove(bus::Message call) {
     const std::optional<GroupAddress> address = parseGroupPath(sd_bus_message_get_path(call.raw()));
     if (!address) throw Error(ErrorCode::NoSuchGroup, "the object is not a group");
     context_.visible(address->key, caller);
-    context_.sandboxes.removeGroup(address->key, address->group);
+    co_await context_.sandboxes.removeGroup(address->key, address->group);
     co_return bus::methodReturn(call);
 }
 
@@ -32,13 +32,25 @@ async::Task<bus::Message> GroupObject::update(bus::Message call) {
     if (!address) throw Error(ErrorCode::NoSuchGroup, "the object is not a group");
     context_.visible(address->key, caller);
     const auto [resources] = bus::unpack<Properties>(call);
-    context_.sandboxes.updateGroup(address->key, address->group, sandbox::parseUpdate(resources));
+    context_.sandboxes.enforcer().updateGroup(address->key, address->group, sandbox::parseUpdate(resources));
     co_return bus::methodReturn(call);
 }
 
+async::Task<bus::Message> GroupObject::openDirectory(bus::Message call) {
+    bus::Caller caller = co_await context_.caller(call);
+    const std::optional<GroupAddress> address = parseGroupPath(sd_bus_message_get_path(call.raw()));
+    if (!address) throw Error(ErrorCode::NoSuchGroup, "the object is not a group");
+    context_.visible(address->key, caller);
+    const UniqueFd place = context_.sandboxes.openDirectory(address->key, address->group);
+    bus::Message reply = bus::methodReturn(call);
+    // The message keeps a copy.
+    bus::check(sd_bus_message_append(reply.raw(), "h", place.value()), "append a descriptor");
+    co_return reply;
+}
+
 void GroupObject::emitChanged(const sandbox::Sandbox& sandbox, const sandbox::Group& group) const {
-    sd_bus_emit_properties_changed(context_.connection.raw(), groupPath(sandbox.key, group.name).c_str(),
-                                   kGroupInterface, "Resources", "Skipped", nullptr);
+    for (const char* property : {"Resources", "Skipped"})
+        context_.changes.add(groupPath(sandbox.key, group.name), kGroupInterface, property);
 }
 
 struct GroupTable {
@@ -48,8 +60,8 @@ struct GroupTable {
         if (!address) return 0;
         GroupObject& self = *static_cast<GroupObject*>(userdata);
         if (!self.find(path)) {
-            const bool sandbox =
-                self.context_.sandboxes.all().contains(address->key) && self.context_.mayLookAt(address->key);
+            const bool sandbox = self.context_.sandboxes.registry().all().contains(address->key) &&
+                                 self.context_.mayLookAt(address->key);
             const ErrorCode code = sandbox ? ErrorCode::NoSuchGroup : ErrorCode::NoSuchSandbox;
             return sd_bus_error_setf(error, std::string(dbusName(code)).c_str(), "there is no group '%s' in '%s'",
                                      printable(address->group).c_str(), sandbox::label(address->key).c_str());
@@ -94,6 +106,8 @@ struct GroupTable {
             bus::handle<&GroupObject::update>, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Remove", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, bus::handle<&GroupObject::remove>,
             SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("OpenDirectory", SD_BUS_NO_ARGS, SD_BUS_RESULT("h", directory),
+            bus::handle<&GroupObject::openDirectory>, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_VTABLE_END,
     };
     // clang-format on

@@ -23,6 +23,7 @@ private:
 
     async::Task<bus::Message> update(bus::Message call);
     async::Task<bus::Message> remove(bus::Message call);
+    async::Task<bus::Message> openDirectory(bus::Message call);
 
     Context& context_;
     bus::Slot slot_;

@@ -19,22 +19,22 @@ bus::Message createdReply(const bus::Message& call, const sandbox::Sandbox& sand
     return bus::methodReturn(call, bus::ObjectPath{sandboxPath(sandbox.key)}, sandbox.unit, sandbox.controlGroup);
 }
 
-void checkPidNamespace(const bus::Caller& caller) {
-    if (!sandbox::sharesPidNamespace(caller.pid))
-        throw Error(ErrorCode::NotSupported,
-                    "the caller does not live in this daemon's pid namespace: its process numbers mean other "
-                    "processes here; pidfds do not");
-}
-
 /// The sandbox a call names in its first argument, if the caller may know of it.
 sandbox::Key keyIn(const bus::Message& call, const bus::Caller& caller) {
     const auto [id] = bus::unpack<std::string>(call);
     return sandbox::keyOf(id, caller.uid);
 }
 
+/// A new sandbox is its maker's.
+sandbox::Key newKey(const std::string& id, const bus::Caller& caller) {
+    const sandbox::Key key = sandbox::keyOf(id, caller.uid);
+    if (key.id != id) throw Error(ErrorCode::InvalidArgument, "sandbox id " + quoted(id) + " has a colon");
+    return key;
+}
+
 bus::Message sandboxOfProcess(const Context& context, const bus::Message& call, const bus::Caller& caller,
                               const sandbox::Process& process) {
-    const sandbox::Sandbox* found = context.sandboxes.containing(process.controlGroup());
+    const sandbox::Sandbox* found = context.sandboxes.registry().containing(process.controlGroup());
     if (!found || !sandbox::mayManage(caller.uid, found->key.uid))
         throw Error(ErrorCode::NoSuchSandbox,
                     "process " + std::to_string(process.pid()) + " does not belong to a sandbox");
@@ -48,12 +48,57 @@ async::Task<bus::Message> ManagerObject::createSandbox(bus::Message call) {
     if (!sandbox::mayCreate(caller.uid))
         throw Error(ErrorCode::AccessDenied, "uid " + std::to_string(caller.uid) + " may not create sandboxes");
     const auto [id, properties, flags] = bus::unpack<std::string, Properties, std::uint64_t>(call);
-    if (std::ranges::find(properties, "PIDs", &Property::name) != properties.end()) checkPidNamespace(caller);
-    const sandbox::Key wanted = sandbox::keyOf(id, caller.uid);
-    if (wanted.id != id) throw Error(ErrorCode::InvalidArgument, "sandbox id " + quoted(id) + " has a colon");
+    if (std::ranges::find(properties, "PIDs", &Property::name) != properties.end()) requireSamePids(caller);
+    const sandbox::Key wanted = newKey(id, caller);
     sandbox::SandboxSpec spec = sandbox::parseSandbox(wanted, properties, flags, context_.config);
     sandbox::Key key = co_await context_.sandboxes.create(std::move(spec));
-    co_return createdReply(call, context_.sandboxes.at(key));
+    co_return createdReply(call, context_.sandboxes.registry().at(key));
+}
+
+async::Task<bus::Message> ManagerObject::adoptSandbox(bus::Message call) {
+    bus::Caller caller = co_await context_.caller(call);
+    if (!sandbox::mayAdopt(caller.uid))
+        throw Error(ErrorCode::AccessDenied, "uid " + std::to_string(caller.uid) + " may not adopt scopes");
+    const auto [id, unit, properties, flags] = bus::unpack<std::string, std::string, Properties, std::uint64_t>(call);
+    const sandbox::Key wanted = newKey(id, caller);
+    sandbox::SandboxSpec spec = sandbox::parseAdoption(wanted, unit, properties, flags, context_.config);
+    sandbox::Key key = co_await context_.sandboxes.adopt(std::move(spec));
+    const sandbox::Sandbox& sandbox = context_.sandboxes.registry().at(key);
+    co_return bus::methodReturn(call, bus::ObjectPath{sandboxPath(key)}, sandbox.controlGroup);
+}
+
+async::Task<bus::Message> ManagerObject::attachProcesses(bus::Message call) {
+    bus::Caller caller = co_await context_.caller(call);
+    const auto [id, group, pids] = bus::unpack<std::string, std::string, std::vector<std::uint32_t>>(call);
+    const sandbox::Key key = sandbox::keyOf(id, caller.uid);
+    context_.visible(key, caller);
+    context_.attach(key, group, Property{"PIDs", pids}, caller);
+    co_return bus::methodReturn(call);
+}
+
+async::Task<bus::Message> ManagerObject::attachProcessFds(bus::Message call) {
+    bus::Caller caller = co_await context_.caller(call);
+    const auto [id, group, pidfds] = bus::unpack<std::string, std::string, BorrowedFds>(call);
+    const sandbox::Key key = sandbox::keyOf(id, caller.uid);
+    context_.visible(key, caller);
+    context_.attach(key, group, Property{"PIDFDs", pidfds}, caller);
+    co_return bus::methodReturn(call);
+}
+
+async::Task<bus::Message> ManagerObject::freezeSandbox(bus::Message call) {
+    bus::Caller caller = co_await context_.caller(call);
+    const sandbox::Key key = keyIn(call, caller);
+    context_.visible(key, caller);
+    co_await context_.sandboxes.freeze(key);
+    co_return bus::methodReturn(call);
+}
+
+async::Task<bus::Message> ManagerObject::thawSandbox(bus::Message call) {
+    bus::Caller caller = co_await context_.caller(call);
+    const sandbox::Key key = keyIn(call, caller);
+    context_.visible(key, caller);
+    co_await context_.sandboxes.thaw(key);
+    co_return bus::methodReturn(call);
 }
 
 async::Task<bus::Message> ManagerObject::getSandbox(bus::Message call) {
@@ -65,7 +110,7 @@ async::Task<bus::Message> ManagerObject::getSandbox(bus::Message call) {
 async::Task<bus::Message> ManagerObject::getSandboxByPid(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
     const auto [pid] = bus::unpack<std::uint32_t>(call);
-    if (pid != 0) checkPidNamespace(caller);
+    if (pid != 0) requireSamePids(caller);
     // As in machined: 0 is the caller itself.
     const std::uint32_t number = pid == 0 ? static_cast<std::uint32_t>(caller.pid) : pid;
     const sandbox::Process process = sandbox::Process::byNumber(number);
@@ -85,7 +130,7 @@ async::Task<bus::Message> ManagerObject::listSandboxes(bus::Message call) {
     bus::Message reply = bus::methodReturn(call);
     sd_bus_message* m = reply.raw();
     bus::check(sd_bus_message_open_container(m, 'a', "(ssuo)"), "append a list");
-    for (const auto& [key, sandbox] : context_.sandboxes.all())
+    for (const auto& [key, sandbox] : context_.sandboxes.registry().all())
         if (sandbox::mayManage(caller.uid, key.uid))
             bus::check(sd_bus_message_append(m, "(ssuo)", key.id.c_str(), sandbox.unit.c_str(), key.uid,
                                              sandboxPath(key).c_str()),
@@ -107,7 +152,7 @@ async::Task<bus::Message> ManagerObject::updateSandbox(bus::Message call) {
     const auto [id, resources] = bus::unpack<std::string, Properties>(call);
     const sandbox::Key key = sandbox::keyOf(id, caller.uid);
     context_.visible(key, caller);
-    co_await context_.sandboxes.update(key, sandbox::parseUpdate(resources));
+    co_await context_.sandboxes.enforcer().update(key, sandbox::parseUpdate(resources));
     co_return bus::methodReturn(call);
 }
 
@@ -116,14 +161,14 @@ async::Task<bus::Message> ManagerObject::updateGroup(bus::Message call) {
     const auto [id, name, resources] = bus::unpack<std::string, std::string, Properties>(call);
     const sandbox::Key key = sandbox::keyOf(id, caller.uid);
     context_.visible(key, caller);
-    context_.sandboxes.updateGroup(key, name, sandbox::parseUpdate(resources));
+    context_.sandboxes.enforcer().updateGroup(key, name, sandbox::parseUpdate(resources));
     co_return bus::methodReturn(call);
 }
 
 async::Task<bus::Message> ManagerObject::explain(bus::Message call) {
     const auto [request, flags] = bus::unpack<Properties, std::uint64_t>(call);
     if (flags != 0) throw Error(ErrorCode::InvalidArgument, "flags " + std::to_string(flags) + " must be 0");
-    const limits::Context context = context_.sandboxes.planningContext(limits::readable(request));
+    const limits::Context context = context_.sandboxes.enforcer().planningContext(limits::readable(request));
     bus::Message reply = bus::methodReturn(call);
     sd_bus_message* m = reply.raw();
     bus::check(sd_bus_message_open_container(m, 'a', "(sssss)"), "append rows");
@@ -150,7 +195,7 @@ async::Task<bus::Message> ManagerObject::removeGroup(bus::Message call) {
     const auto [id, name] = bus::unpack<std::string, std::string>(call);
     const sandbox::Key key = sandbox::keyOf(id, caller.uid);
     context_.visible(key, caller);
-    context_.sandboxes.removeGroup(key, name);
+    co_await context_.sandboxes.removeGroup(key, name);
     co_return bus::methodReturn(call);
 }
 
@@ -187,7 +232,7 @@ async::Task<bus::Message> ManagerObject::stopSandbox(bus::Message call) {
 async::Task<bus::Message> ManagerObject::describe(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
     const std::vector<sandbox::Key> keys = visibleTo(context_, caller.uid);
-    const sandbox::Sandboxes::Overrides overrides = co_await context_.sandboxes.allOverrides(keys);
+    const sandbox::Enforcer::Overrides overrides = co_await context_.sandboxes.enforcer().allOverrides(keys);
     co_return bus::methodReturn(call, api::describe(context_, keys, overrides));
 }
 
@@ -232,6 +277,8 @@ struct ManagerTable {
         SD_BUS_PROPERTY("Features", "as", (get<Manager, features>), 0, kConst),
         SD_BUS_METHOD_WITH_ARGS("CreateSandbox", SD_BUS_ARGS("s", id, "a(sv)", properties, "t", flags),
             SD_BUS_RESULT("o", sandbox, "s", unit, "s", control_group), bus::handle<&Manager::createSandbox>, kOpen),
+        SD_BUS_METHOD_WITH_ARGS("AdoptSandbox", SD_BUS_ARGS("s", id, "s", unit, "a(sv)", properties, "t", flags),
+            SD_BUS_RESULT("o", sandbox, "s", control_group), bus::handle<&Manager::adoptSandbox>, kOpen),
         SD_BUS_METHOD_WITH_ARGS("GetSandbox", SD_BUS_ARGS("s", id), SD_BUS_RESULT("o", sandbox),
             bus::handle<&Manager::getSandbox>, kOpen),
         SD_BUS_METHOD_WITH_ARGS("GetSandboxByPID", SD_BUS_ARGS("u", pid), SD_BUS_RESULT("o", sandbox),
@@ -256,6 +303,14 @@ struct ManagerTable {
             SD_BUS_NO_RESULT, bus::handle<&Manager::updateGroup>, kOpen),
         SD_BUS_METHOD_WITH_ARGS("Explain", SD_BUS_ARGS("a(sv)", resources, "t", flags),
             SD_BUS_RESULT("a(sssss)", rows), bus::handle<&Manager::explain>, kOpen),
+        SD_BUS_METHOD_WITH_ARGS("AttachProcesses", SD_BUS_ARGS("s", sandbox_id, "s", group, "au", pids),
+            SD_BUS_NO_RESULT, bus::handle<&Manager::attachProcesses>, kOpen),
+        SD_BUS_METHOD_WITH_ARGS("AttachProcessFDs", SD_BUS_ARGS("s", sandbox_id, "s", group, "ah", pidfds),
+            SD_BUS_NO_RESULT, bus::handle<&Manager::attachProcessFds>, kOpen),
+        SD_BUS_METHOD_WITH_ARGS("FreezeSandbox", SD_BUS_ARGS("s", id), SD_BUS_NO_RESULT,
+            bus::handle<&Manager::freezeSandbox>, kOpen),
+        SD_BUS_METHOD_WITH_ARGS("ThawSandbox", SD_BUS_ARGS("s", id), SD_BUS_NO_RESULT,
+            bus::handle<&Manager::thawSandbox>, kOpen),
         SD_BUS_METHOD_WITH_ARGS("KillSandbox", SD_BUS_ARGS("s", id, "i", signal), SD_BUS_NO_RESULT,
             bus::handle<&Manager::killSandbox>, kOpen),
         SD_BUS_METHOD_WITH_ARGS("StopSandbox", SD_BUS_ARGS("s", id), SD_BUS_NO_RESULT,

@@ -26,6 +26,11 @@ private:
     friend struct ManagerTable;
 
     async::Task<bus::Message> createSandbox(bus::Message call);
+    async::Task<bus::Message> adoptSandbox(bus::Message call);
+    async::Task<bus::Message> attachProcesses(bus::Message call);
+    async::Task<bus::Message> attachProcessFds(bus::Message call);
+    async::Task<bus::Message> freezeSandbox(bus::Message call);
+    async::Task<bus::Message> thawSandbox(bus::Message call);
     async::Task<bus::Message> getSandbox(bus::Message call);
     async::Task<bus::Message> getSandboxByPid(bus::Message call);
     async::Task<bus::Message> getSandboxByPidFd(bus::Message call);

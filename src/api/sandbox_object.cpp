@@ -33,8 +33,8 @@ void emitGone(sd_bus* bus, const std::string& path, const char* interface) {
 const sandbox::Sandbox* SandboxObject::find(const char* path) const {
     const std::optional<sandbox::Key> key = parseSandboxPath(path);
     if (!key) return nullptr;
-    auto found = context_.sandboxes.all().find(*key);
-    const bool visible = found != context_.sandboxes.all().end() && context_.mayLookAt(*key);
+    auto found = context_.sandboxes.registry().all().find(*key);
+    const bool visible = found != context_.sandboxes.registry().all().end() && context_.mayLookAt(*key);
     return visible ? &found->second : nullptr;
 }
 
@@ -50,7 +50,7 @@ async::Task<bus::Message> SandboxObject::update(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
     const sandbox::Key key = keyIn(context_, call, caller);
     const auto [resources] = bus::unpack<Properties>(call);
-    co_await context_.sandboxes.update(key, sandbox::parseUpdate(resources));
+    co_await context_.sandboxes.enforcer().update(key, sandbox::parseUpdate(resources));
     co_return bus::methodReturn(call);
 }
 
@@ -75,6 +75,36 @@ async::Task<bus::Message> SandboxObject::stop(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
     const sandbox::Key key = keyIn(context_, call, caller);
     co_await context_.sandboxes.stop(key);
+    co_return bus::methodReturn(call);
+}
+
+async::Task<bus::Message> SandboxObject::attach(bus::Message call) {
+    bus::Caller caller = co_await context_.caller(call);
+    const sandbox::Key key = keyIn(context_, call, caller);
+    const auto [group, pids] = bus::unpack<std::string, std::vector<std::uint32_t>>(call);
+    context_.attach(key, group, Property{"PIDs", pids}, caller);
+    co_return bus::methodReturn(call);
+}
+
+async::Task<bus::Message> SandboxObject::attachFds(bus::Message call) {
+    bus::Caller caller = co_await context_.caller(call);
+    const sandbox::Key key = keyIn(context_, call, caller);
+    const auto [group, pidfds] = bus::unpack<std::string, BorrowedFds>(call);
+    context_.attach(key, group, Property{"PIDFDs", pidfds}, caller);
+    co_return bus::methodReturn(call);
+}
+
+async::Task<bus::Message> SandboxObject::freeze(bus::Message call) {
+    bus::Caller caller = co_await context_.caller(call);
+    const sandbox::Key key = keyIn(context_, call, caller);
+    co_await context_.sandboxes.freeze(key);
+    co_return bus::methodReturn(call);
+}
+
+async::Task<bus::Message> SandboxObject::thaw(bus::Message call) {
+    bus::Caller caller = co_await context_.caller(call);
+    const sandbox::Key key = keyIn(context_, call, caller);
+    co_await context_.sandboxes.thaw(key);
     co_return bus::methodReturn(call);
 }
 
@@ -143,9 +173,17 @@ struct SandboxTable {
             SD_BUS_RESULT("o", group, "s", control_group), bus::handle<&SandboxObject::createGroup>, kOpen),
         SD_BUS_METHOD_WITH_ARGS("Update", SD_BUS_ARGS("a(sv)", resources), SD_BUS_NO_RESULT,
             bus::handle<&SandboxObject::update>, kOpen),
+        SD_BUS_METHOD_WITH_ARGS("AttachProcesses", SD_BUS_ARGS("s", group, "au", pids), SD_BUS_NO_RESULT,
+            bus::handle<&SandboxObject::attach>, kOpen),
+        SD_BUS_METHOD_WITH_ARGS("AttachProcessFDs", SD_BUS_ARGS("s", group, "ah", pidfds), SD_BUS_NO_RESULT,
+            bus::handle<&SandboxObject::attachFds>, kOpen),
+        SD_BUS_METHOD_WITH_ARGS("Freeze", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, bus::handle<&SandboxObject::freeze>,
+            kOpen),
+        SD_BUS_METHOD_WITH_ARGS("Thaw", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, bus::handle<&SandboxObject::thaw>, kOpen),
         SD_BUS_METHOD_WITH_ARGS("Kill", SD_BUS_ARGS("i", signal), SD_BUS_NO_RESULT,
             bus::handle<&SandboxObject::kill>, kOpen),
         SD_BUS_METHOD_WITH_ARGS("Stop", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, bus::handle<&SandboxObject::stop>, kOpen),
+        SD_BUS_SIGNAL_WITH_ARGS("Removed", SD_BUS_ARGS("s", reason), 0),
         SD_BUS_SIGNAL_WITH_ARGS("GroupNew", SD_BUS_ARGS("s", name, "o", group), 0),
         SD_BUS_SIGNAL_WITH_ARGS("GroupRemoved", SD_BUS_ARGS("s", name, "o", group), 0),
         SD_BUS_VTABLE_END,
@@ -172,7 +210,7 @@ int SandboxObject::enumerate(sd_bus*, const char*, void* userdata, char*** nodes
     const SandboxObject& self = *static_cast<const SandboxObject*>(userdata);
     try {
         std::vector<std::string> paths;
-        for (const auto& [key, sandbox] : self.context_.sandboxes.all()) {
+        for (const auto& [key, sandbox] : self.context_.sandboxes.registry().all()) {
             if (!sandbox.announced || !self.context_.mayLookAt(key)) continue;
             paths.push_back(sandboxPath(key));
             for (const auto& [name, group] : sandbox.groups)
@@ -196,15 +234,20 @@ void SandboxObject::emitNew(const sandbox::Sandbox& sandbox) const {
         sd_bus_emit_object_added(context_.connection.raw(), groupPath(sandbox.key, name).c_str());
 }
 
-void SandboxObject::emitRemoved(const sandbox::Sandbox& sandbox) const {
-    for (const auto& [name, group] : sandbox.groups)
-        emitGone(context_.connection.raw(), groupPath(sandbox.key, name), kGroupInterface);
-    emitGone(context_.connection.raw(), sandboxPath(sandbox.key), kSandboxInterface);
+void SandboxObject::emitRemoved(const sandbox::Sandbox& sandbox, const std::string& reason) const {
+    sd_bus* bus = context_.connection.raw();
+    const std::string path = sandboxPath(sandbox.key);
+    context_.changes.drop(path);
+    sd_bus_emit_signal(bus, path.c_str(), kSandboxInterface, "Removed", "s", reason.c_str());
+    for (const auto& [name, group] : sandbox.groups) {
+        context_.changes.drop(groupPath(sandbox.key, name));
+        emitGone(bus, groupPath(sandbox.key, name), kGroupInterface);
+    }
+    emitGone(bus, path, kSandboxInterface);
 }
 
 void SandboxObject::emitChanged(const sandbox::Sandbox& sandbox, const char* property) const {
-    sd_bus_emit_properties_changed(context_.connection.raw(), sandboxPath(sandbox.key).c_str(), kSandboxInterface,
-                                   property, nullptr);
+    context_.changes.add(sandboxPath(sandbox.key), kSandboxInterface, property);
 }
 
 void SandboxObject::emitGroupNew(const sandbox::Sandbox& sandbox, const sandbox::Group& group) const {
@@ -217,6 +260,7 @@ void SandboxObject::emitGroupNew(const sandbox::Sandbox& sandbox, const sandbox:
 
 void SandboxObject::emitGroupRemoved(const sandbox::Sandbox& sandbox, const sandbox::Group& group) const {
     const std::string path = groupPath(sandbox.key, group.name);
+    context_.changes.drop(path);
     emitGone(context_.connection.raw(), path, kGroupInterface);
     sd_bus_emit_signal(context_.connection.raw(), sandboxPath(sandbox.key).c_str(), kSandboxInterface, "GroupRemoved",
                        "so", group.name.c_str(), path.c_str());

@@ -17,7 +17,7 @@ public:
     const sandbox::Sandbox* find(const char* path) const;
 
     void emitNew(const sandbox::Sandbox& sandbox) const;
-    void emitRemoved(const sandbox::Sandbox& sandbox) const;
+    void emitRemoved(const sandbox::Sandbox& sandbox, const std::string& reason) const;
     void emitChanged(const sandbox::Sandbox& sandbox, const char* property) const;
     void emitGroupNew(const sandbox::Sandbox& sandbox, const sandbox::Group& group) const;
     void emitGroupRemoved(const sandbox::Sandbox& sandbox, const sandbox::Group& group) const;
@@ -33,6 +33,10 @@ private:
     async::Task<bus::Message> update(bus::Message call);
     async::Task<bus::Message> kill(bus::Message call);
     async::Task<bus::Message> stop(bus::Message call);
+    async::Task<bus::Message> attach(bus::Message call);
+    async::Task<bus::Message> attachFds(bus::Message call);
+    async::Task<bus::Message> freeze(bus::Message call);
+    async::Task<bus::Message> thaw(bus::Message call);
 
     Context& context_;
     bus::Slot slot_;

@@ -23,10 +23,16 @@ void reportStray(std::exception_ptr error) noexcept {
 } // namespace
 
 Service::Published::Published(Service& service, unsigned version)
-    : sandboxes(service.connection_.event(), service.systemd_, version, service.root_.duplicate(), service.config_,
+    : sandboxes(sandbox::Host{service.connection_.event(), service.systemd_, version, service.root_.duplicate(),
+                              service.config_},
                 service),
-      units(service.connection_, sandboxes),
-      context{service.connection_, service.callers_, service.operations_, sandboxes, service.config_, version} {}
+      units(service.connection_, sandboxes.unitsObserver()),
+      changes(service.connection_),
+      context{service.connection_, service.callers_, service.operations_, sandboxes, changes,
+              service.config_,     version} {
+    auto jobDone = [this](const std::string& unit) { sandboxes.unitsObserver().jobDone(unit); };
+    service.systemd_.onOthersJobs(jobDone);
+}
 
 Service::Service(bus::Connection& connection, cgroup::Group root, config::Config config, LoadConfig loadConfig)
     : connection_(connection),
@@ -38,7 +44,9 @@ Service::Service(bus::Connection& connection, cgroup::Group root, config::Config
       operations_(reportStray) {}
 
 Service::~Service() {
-    if (published_) published_->sandboxes.close();
+    if (!published_) return;
+    systemd_.onOthersJobs({});
+    published_->sandboxes.close();
 }
 
 async::Task<void> Service::start() {
@@ -96,7 +104,7 @@ bool Service::idle() const noexcept {
 }
 
 std::size_t Service::count() const noexcept {
-    return published_ ? published_->sandboxes.all().size() : 0;
+    return published_ ? published_->sandboxes.registry().all().size() : 0;
 }
 
 void Service::reload() {
@@ -114,9 +122,9 @@ void Service::sandboxAdded(const sandbox::Sandbox& sandbox) {
     published_->manager->emitNew(sandbox);
 }
 
-void Service::sandboxRemoved(const sandbox::Sandbox& sandbox) {
+void Service::sandboxRemoved(const sandbox::Sandbox& sandbox, const std::string& reason) {
     if (!published_ || !published_->sandbox) return;
-    published_->sandbox->emitRemoved(sandbox);
+    published_->sandbox->emitRemoved(sandbox, reason);
     published_->manager->emitRemoved(sandbox);
 }
 

@@ -52,7 +52,7 @@ private:
     async::Task<void> introduce(bus::Message call);
 
     void sandboxAdded(const sandbox::Sandbox& sandbox) override;
-    void sandboxRemoved(const sandbox::Sandbox& sandbox) override;
+    void sandboxRemoved(const sandbox::Sandbox& sandbox, const std::string& reason) override;
     void stateChanged(const sandbox::Sandbox& sandbox) override;
     void groupAdded(const sandbox::Sandbox& sandbox, const sandbox::Group& group) override;
     void resourcesChanged(const sandbox::Sandbox& sandbox) override;
@@ -65,6 +65,7 @@ private:
 
         sandbox::Sandboxes sandboxes;
         systemd::Units units;
+        Changes changes;
         Context context;
         bus::Slot filter;
         bus::Slot objectManager;

@@ -65,13 +65,13 @@ public:
         void await_suspend(std::coroutine_handle<> awaiting) noexcept { waiting_ = awaiting; }
         void await_resume() const noexcept {}
 
-    private:
-        friend class Broadcast;
+        /// Ends the wait, be it for the event or for want of it. The resumed task may destroy *this.
         void fire() {
             fired_ = true;
             if (std::coroutine_handle<> waiting = std::exchange(waiting_, nullptr)) waiting.resume();
         }
 
+    private:
         Broadcast& owner_;
         std::coroutine_handle<> waiting_;
         bool fired_ = false;

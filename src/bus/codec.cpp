@@ -70,14 +70,6 @@ void readNumbers(sd_bus_message* m, char type, std::vector<T>& numbers) {
     if (bytes > 0) std::memcpy(numbers.data(), data, bytes);
 }
 
-void readFds(sd_bus_message* m, BorrowedFds& fds) {
-    enter(m, 'a', "h");
-    int fd = -1;
-    while (readBasic(m, 'h', &fd))
-        fds.fds.push_back(fd);
-    leave(m);
-}
-
 template <class T>
 T readOne(sd_bus_message* m) {
     T value{};
@@ -97,21 +89,13 @@ Value readContents(sd_bus_message* m, std::string_view type) {
         readBasic(m, 'x', &number);
         return number;
     }
-    if (type == "au") {
-        std::vector<std::uint32_t> numbers;
-        readNumbers(m, 'u', numbers);
-        return numbers;
-    }
+    if (type == "au") return readOne<std::vector<std::uint32_t>>(m);
     if (type == "ay") {
         std::vector<std::uint8_t> bytes;
         readNumbers(m, 'y', bytes);
         return bytes;
     }
-    if (type == "ah") {
-        BorrowedFds fds;
-        readFds(m, fds);
-        return fds;
-    }
+    if (type == "ah") return readOne<BorrowedFds>(m);
     if (type == "a(st)") {
         std::vector<std::pair<std::string, std::uint64_t>> pairs;
         readPairs(m, "(st)", 'r', pairs);
@@ -219,6 +203,15 @@ void append(sd_bus_message* m, const std::vector<std::string>& value) {
         append(m, item);
     close(m);
 }
+void append(sd_bus_message* m, const std::vector<std::uint32_t>& value) {
+    check(sd_bus_message_append_array(m, 'u', value.data(), value.size() * sizeof(std::uint32_t)), kAppend);
+}
+void append(sd_bus_message* m, const BorrowedFds& value) {
+    open(m, 'a', "h");
+    for (int fd : value.fds)
+        appendBasic(m, 'h', &fd);
+    close(m);
+}
 
 void append(sd_bus_message* m, const Value& value) {
     const char* signature = signatureOf(value);
@@ -231,19 +224,12 @@ void append(sd_bus_message* m, const Value& value) {
                    [&](std::int64_t v) { appendBasic(m, 'x', &v); },
                    [&](std::uint64_t v) { append(m, v); },
                    [&](const std::string& v) { append(m, v); },
-                   [&](const std::vector<std::uint32_t>& v) {
-                       check(sd_bus_message_append_array(m, 'u', v.data(), v.size() * sizeof(std::uint32_t)), kAppend);
-                   },
+                   [&](const std::vector<std::uint32_t>& v) { append(m, v); },
                    [&](const std::vector<std::string>& v) { append(m, v); },
                    [&](const std::vector<std::uint8_t>& v) {
                        check(sd_bus_message_append_array(m, 'y', v.data(), v.size()), kAppend);
                    },
-                   [&](const BorrowedFds& v) {
-                       open(m, 'a', "h");
-                       for (int fd : v.fds)
-                           appendBasic(m, 'h', &fd);
-                       close(m);
-                   },
+                   [&](const BorrowedFds& v) { append(m, v); },
                    [&](const std::vector<std::pair<std::string, std::uint64_t>>& v) { appendPairs(m, "(st)", v); },
                    [&](const std::vector<std::pair<std::string, std::string>>& v) { appendPairs(m, "(ss)", v); },
                    [](const Unreadable&) {},
@@ -288,6 +274,16 @@ void read(sd_bus_message* m, std::vector<std::string>& value) {
     const char* text = nullptr;
     while (readBasic(m, 's', &text))
         value.emplace_back(text);
+    leave(m);
+}
+void read(sd_bus_message* m, std::vector<std::uint32_t>& value) {
+    readNumbers(m, 'u', value);
+}
+void read(sd_bus_message* m, BorrowedFds& value) {
+    enter(m, 'a', "h");
+    int fd = -1;
+    while (readBasic(m, 'h', &fd))
+        value.fds.push_back(fd);
     leave(m);
 }
 void read(sd_bus_message* m, Value& value) {

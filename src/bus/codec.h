@@ -27,6 +27,8 @@ void append(sd_bus_message* message, const char* value);
 void append(sd_bus_message* message, const std::string& value);
 void append(sd_bus_message* message, const ObjectPath& value);
 void append(sd_bus_message* message, const std::vector<std::string>& value);
+void append(sd_bus_message* message, const std::vector<std::uint32_t>& value);
+void append(sd_bus_message* message, const BorrowedFds& value);
 void append(sd_bus_message* message, const Value& value);                ///< as a variant
 void append(sd_bus_message* message, const Properties& value);           ///< as a(sv)
 void appendDictionary(sd_bus_message* message, const Properties& value); ///< as a{sv}
@@ -38,6 +40,8 @@ void read(sd_bus_message* message, std::uint64_t& value);
 void read(sd_bus_message* message, std::string& value);
 void read(sd_bus_message* message, ObjectPath& value);
 void read(sd_bus_message* message, std::vector<std::string>& value);
+void read(sd_bus_message* message, std::vector<std::uint32_t>& value);
+void read(sd_bus_message* message, BorrowedFds& value);
 void read(sd_bus_message* message, Value& value);                ///< from a variant
 void read(sd_bus_message* message, Properties& value);           ///< from a(sv)
 void readDictionary(sd_bus_message* message, Properties& value); ///< from a{sv}

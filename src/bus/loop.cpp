@@ -46,4 +46,16 @@ async::Task<bool> waitFor(sd_event* event, int fd, std::uint32_t events, Microse
     co_return result;
 }
 
+async::Task<void> waitFor(sd_event* event, async::Broadcast& news, Microseconds delay) {
+    async::Broadcast::Waiter waiter(news);
+    Source timer = addTimer(
+        event, delay,
+        [](sd_event_source*, std::uint64_t, void* userdata) noexcept {
+            static_cast<async::Broadcast::Waiter*>(userdata)->fire();
+            return 0;
+        },
+        &waiter);
+    co_await waiter;
+}
+
 } // namespace scopewright::bus

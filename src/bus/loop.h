@@ -2,6 +2,7 @@
 // The event loop's timers and descriptors as tasks.
 #pragma once
 
+#include "async/completion.h"
 #include "async/task.h"
 #include "bus/bus.h"
 
@@ -26,5 +27,8 @@ async::Task<void> sleepFor(sd_event* event, Microseconds delay);
 
 /// Waits until epoll reports one of `events` on `fd`: true; or until `delay` has passed: false.
 async::Task<bool> waitFor(sd_event* event, int fd, std::uint32_t events, Microseconds delay);
+
+/// Waits until `news` is broadcast, or until `delay` has passed.
+async::Task<void> waitFor(sd_event* event, async::Broadcast& news, Microseconds delay);
 
 } // namespace scopewright::bus

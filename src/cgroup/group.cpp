@@ -90,13 +90,23 @@ bool removeDirectory(int parent, const std::string& name) {
 }
 
 /// The decimal after `key ` in a flat-keyed file such as cgroup.events.
-bool flagIn(const std::string& text, std::string_view key) {
+std::optional<bool> flagIn(const std::string& text, std::string_view key) {
     std::istringstream lines(text);
     std::string name;
     int value = 0;
     while (lines >> name >> value)
         if (name == key) return value != 0;
-    return false;
+    return std::nullopt;
+}
+
+std::vector<pid_t> numbers(const std::string& text) {
+    std::vector<pid_t> pids;
+    for (const std::string& word : words(text)) {
+        pid_t pid = 0;
+        std::from_chars(word.data(), word.data() + word.size(), pid);
+        pids.push_back(pid);
+    }
+    return pids;
 }
 
 } // namespace
@@ -208,14 +218,34 @@ bool Group::write(const char* attribute, std::string_view text) const {
     return true;
 }
 
-std::vector<pid_t> Group::processes() const {
-    std::vector<pid_t> pids;
-    for (const std::string& word : words(read("cgroup.procs").value_or(""))) {
-        pid_t pid = 0;
-        std::from_chars(word.data(), word.data() + word.size(), pid);
-        pids.push_back(pid);
+void Group::visit(const std::function<void(const Group&)>& see) const {
+    see(*this);
+    std::vector<std::vector<std::string>> left(1, children());
+    Group current = duplicate();
+    for (;;) {
+        if (left.back().empty()) {
+            left.pop_back();
+            if (left.empty()) return;
+            UniqueFd parent(::openat(current.fd(), "..", kDirectoryFlags));
+            if (!parent) return;
+            current = Group(std::move(parent));
+            continue;
+        }
+        UniqueFd next = openDirectory(current.fd(), left.back().back().c_str());
+        left.back().pop_back();
+        if (!next) continue;
+        current = Group(std::move(next));
+        see(current);
+        left.push_back(current.children());
     }
-    return pids;
+}
+
+std::vector<pid_t> Group::processes() const {
+    return numbers(read("cgroup.procs").value_or(""));
+}
+
+std::vector<pid_t> Group::threads() const {
+    return numbers(read("cgroup.threads").value_or(""));
 }
 
 void Group::addProcess(pid_t pid) const {
@@ -223,10 +253,10 @@ void Group::addProcess(pid_t pid) const {
         throw Error(ErrorCode::Io, "the group for process " + std::to_string(pid) + " is gone");
 }
 
-std::optional<bool> Group::populated() const {
+std::optional<bool> Group::event(std::string_view key) const {
     const std::optional<std::string> events = read("cgroup.events");
     if (!events) return std::nullopt;
-    return flagIn(*events, "populated");
+    return flagIn(*events, key);
 }
 
 UniqueFd Group::events() const {
@@ -241,8 +271,12 @@ std::vector<std::string> Group::controllers() const {
     return words(read("cgroup.controllers").value_or(""));
 }
 
+std::vector<std::string> Group::passedOn() const {
+    return words(read("cgroup.subtree_control").value_or(""));
+}
+
 std::vector<std::string> Group::enable(const std::vector<std::string>& wanted) const {
-    const std::vector<std::string> enabled = words(read("cgroup.subtree_control").value_or(""));
+    const std::vector<std::string> enabled = passedOn();
     std::vector<std::string> missing;
     std::ranges::copy_if(wanted, std::back_inserter(missing), [&](const std::string& controller) {
         return std::ranges::find(enabled, controller) == enabled.end();
@@ -258,6 +292,11 @@ std::vector<std::string> Group::enable(const std::vector<std::string>& wanted) c
     return refused;
 }
 
+void Group::disable(const std::vector<std::string>& controllers) const noexcept {
+    for (const std::string& controller : controllers)
+        tryWrite("cgroup.subtree_control", "-" + controller);
+}
+
 bool Group::kill() const {
     return write("cgroup.kill", "1");
 }
@@ -270,6 +309,18 @@ void Group::handOver(uid_t uid, gid_t gid) const {
 
 UniqueFd Group::boundaryFile() const {
     return openAttribute(fd(), "cgroup.max.depth", O_RDONLY);
+}
+
+UniqueFd Group::place() const {
+    UniqueFd place(::openat(fd(), ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!place) throw errnoError("open a group as a place");
+    return place;
+}
+
+uid_t Group::owner() const {
+    struct stat status {};
+    if (::fstat(fd(), &status) < 0) throw errnoError("look at a group's owner");
+    return status.st_uid;
 }
 
 } // namespace scopewright::cgroup

@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,6 +34,10 @@ public:
 
     std::vector<std::string> children() const;
 
+    /// Calls `see` with this group and every one below it, one descriptor at a time however deep they nest. Groups that
+    /// come or go meanwhile may be missed.
+    void visit(const std::function<void(const Group&)>& see) const;
+
     /// The whole text of an attribute; nothing if the kernel does not offer it here.
     std::optional<std::string> read(const char* attribute) const;
 
@@ -47,8 +52,14 @@ public:
 
     void addProcess(pid_t pid) const;
 
-    /// Whether a process lives in the group or below it; nothing if the group is gone.
-    std::optional<bool> populated() const;
+    /// Every thread of the group itself, whoever its process belongs to: also those whose leader has exited, which no
+    /// list of processes has, and those of a threaded group, which has no such list.
+    std::vector<pid_t> threads() const;
+
+    /// Whether `key` of cgroup.events is 1: "populated", a process lives in the group or below it; "frozen", none of
+    /// them runs. Nothing if the group is gone or the kernel has no such key.
+    std::optional<bool> event(std::string_view key) const;
+    std::optional<bool> populated() const { return event("populated"); }
 
     /// For poll(POLLPRI): `cgroup.events` changed, or the group is gone.
     UniqueFd events() const;
@@ -56,9 +67,15 @@ public:
     /// Controllers that the parent has given to this group.
     std::vector<std::string> controllers() const;
 
+    /// Those that it has given to its own children.
+    std::vector<std::string> passedOn() const;
+
     /// Gives each of `wanted` to the children; returns those that the kernel did not allow. Nothing is written where
     /// nothing is missing.
     std::vector<std::string> enable(const std::vector<std::string>& wanted) const;
+
+    /// The reverse; what cannot be taken away stays.
+    void disable(const std::vector<std::string>& controllers) const noexcept;
 
     /// SIGKILL to everything in the group and below, in one step that no fork escapes; false before Linux 5.14.
     bool kill() const;
@@ -68,6 +85,12 @@ public:
 
     /// The file whose extended attributes carry our marks: root's own, in every group, never among those handed over.
     UniqueFd boundaryFile() const;
+
+    /// The directory as a place and nothing more: with O_PATH, for clone3(2) and openat(2).
+    UniqueFd place() const;
+
+    /// The uid that may make groups in it.
+    uid_t owner() const;
 
     int fd() const noexcept { return dir_.value(); }
 

@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "sandbox/apply.h"
-#include "sandbox/sandboxes.h"
+#include "sandbox/enforcer.h"
 
 #include <sys/epoll.h>
 
@@ -14,42 +14,27 @@
 
 namespace scopewright::sandbox {
 
-/// Runs as long as this object: waiting for what others do is no work.
-async::Task<void> Sandboxes::watchFiles() {
+/// Runs as long as its daemon: waiting for what others do is no work.
+async::Task<void> Enforcer::watchFiles() {
     constexpr std::chrono::hours kLong{1};
-    if (!watch_) log::warning("what others write to control groups is seen after the next daemon-reload only");
-    while (watch_) {
-        co_await bus::waitFor(event_, watch_.fd(), EPOLLIN, kLong);
-        const std::set<int> written = watch_.take();
-        for (const auto& [number, key] : watched_)
-            if (written.contains(number) || written.contains(cgroup::Watch::kAll))
-                if (Sandbox* sandbox = find(key)) restore(*sandbox);
+    const cgroup::Watch& watch = registry_.filesWatch();
+    if (!watch) log::warning("what others write to control groups is seen after the next daemon-reload only");
+    while (watch) {
+        co_await bus::waitFor(host_.event, watch.fd(), EPOLLIN, kLong);
+        for (const Key& key : registry_.written())
+            if (Sandbox* sandbox = registry_.find(key)) restore(*sandbox);
     }
 }
 
-/// Nothing to lose, nothing to watch.
-void Sandboxes::watch(Sandbox& sandbox) {
-    if (sandbox.watch >= 0 || sandbox.resources == limits::Resources()) return;
-    const std::optional<cgroup::Group> scope = root_.open(sandbox.controlGroup);
-    if (scope) sandbox.watch = watch_.add(*scope);
-    if (sandbox.watch >= 0) watched_.insert_or_assign(sandbox.watch, sandbox.key);
-}
-
-void Sandboxes::unwatch(const Sandbox& sandbox) {
-    if (sandbox.watch < 0) return;
-    watched_.erase(sandbox.watch);
-    watch_.remove(sandbox.watch);
-}
-
-void Sandboxes::restore(Sandbox& sandbox) {
-    if (sandbox.state != State::Running || sandbox.updating) return;
+void Enforcer::restore(Sandbox& sandbox) {
+    if (!sandbox.up() || !sandbox.underway.empty()) return;
     try {
-        const std::optional<cgroup::Group> scope = root_.open(sandbox.controlGroup);
+        const std::optional<cgroup::Group> scope = host_.root.open(sandbox.controlGroup);
         const std::optional<cgroup::Group> payload = scope ? scope->child(kPayload) : std::nullopt;
         if (!payload) return;
         if (sandbox.resources != limits::Resources()) {
             const limits::ScopePlan plan = this->plan(sandbox.resources, false);
-            passOn(root_, sandbox.controlGroup, plan.files);
+            passOn(host_.root, sandbox.controlGroup, plan.files);
             scope->enable(scope->controllers());
             restoreFiles(*scope, sandbox.controlGroup, plan.scopeFiles, sandbox.stubborn);
             restoreFiles(*payload, sandbox.controlGroup + "/" + kPayload, plan.files, sandbox.stubborn);
@@ -64,18 +49,18 @@ void Sandboxes::restore(Sandbox& sandbox) {
     }
 }
 
-async::Task<std::vector<limits::Override>> Sandboxes::overridesOf(Key key) {
-    const std::string unit = at(key).unit;
-    Properties shown = co_await systemd_.scopeProperties(unit);
-    const limits::ScopePlan plan = this->plan(at(key).resources, false);
+async::Task<std::vector<limits::Override>> Enforcer::overridesOf(Key key) {
+    const std::string unit = registry_.at(key).unit;
+    Properties shown = co_await host_.systemd.scopeProperties(unit);
+    const limits::ScopePlan plan = this->plan(registry_.at(key).resources, false);
     co_return limits::overrides(plan.properties, shown);
 }
 
-async::Task<Sandboxes::Overrides> Sandboxes::allOverrides(std::vector<Key> keys) {
+async::Task<Enforcer::Overrides> Enforcer::allOverrides(std::vector<Key> keys) {
     Overrides all;
     for (const Key& key : keys) {
-        const Sandbox* sandbox = find(key);
-        if (!sandbox || sandbox->state != State::Running || sandbox->resources == limits::Resources()) continue;
+        const Sandbox* sandbox = registry_.find(key);
+        if (!sandbox || !sandbox->up() || sandbox->resources == limits::Resources()) continue;
         try {
             std::vector<limits::Override> some = co_await overridesOf(key);
             if (!some.empty()) all.emplace(key, std::move(some));

@@ -8,8 +8,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <exception>
 #include <optional>
+#include <utility>
 
 namespace scopewright::sandbox {
 
@@ -74,6 +76,7 @@ void fill(const cgroup::Group& directory, Group& group, const GroupSpec& spec, c
     } else {
         directory.write("cgroup.max.depth", std::to_string(rules.maxDepth));
         directory.write("cgroup.max.descendants", std::to_string(rules.maxDescendants));
+        if (rules.frozen) directory.write("cgroup.freeze", "1");
     }
     mark(directory, group);
 }
@@ -110,11 +113,16 @@ state::Mark markOf(const std::string& kind, const std::string& name, const limit
     return mark;
 }
 
-Group& groupOf(Sandbox& sandbox, const std::string& name) {
+const Group& groupOf(const Sandbox& sandbox, const std::string& name) {
     const auto found = sandbox.groups.find(name);
     if (found == sandbox.groups.end())
         throw Error(ErrorCode::NoSuchGroup, "sandbox " + quoted(label(sandbox.key)) + " has no group " + quoted(name));
     return found->second;
+}
+
+Group& groupOf(Sandbox& sandbox, const std::string& name) {
+    groupOf(std::as_const(sandbox), name);
+    return sandbox.groups.find(name)->second;
 }
 
 std::string directoryOf(const Group& group) {
@@ -134,6 +142,53 @@ Group makeGroup(const cgroup::Group& scope, const std::string& scopePath, const 
     }
 }
 
+void dropGroup(const cgroup::Group& scope, const std::string& directory) {
+    if (const std::optional<cgroup::Group> group = scope.child(directory))
+        state::removeMark(group->boundaryFile().value());
+    scope.removeChild(directory);
+}
+
+void removeLeftovers(const cgroup::Group& scope) {
+    for (const std::string& name : scope.children()) {
+        const std::optional<cgroup::Group> group = scope.child(name);
+        if (!group || state::isMarked(group->boundaryFile().value()) || group->populated().value_or(true)) continue;
+        log::info("directory " + quoted(name) + " is of no group and is removed");
+        withdraw(scope, name);
+    }
+}
+
+std::vector<cgroup::Group> processGroups(const cgroup::Group& scope, const Sandbox& sandbox) {
+    std::vector<cgroup::Group> groups;
+    for (const auto& [name, group] : sandbox.groups) {
+        std::optional<cgroup::Group> directory =
+            group.holdsProcesses() ? scope.child(directoryOf(group)) : std::nullopt;
+        if (directory) groups.insert(name == kPayload ? groups.begin() : groups.end(), std::move(*directory));
+    }
+    return groups;
+}
+
+void writeFreezer(const std::vector<cgroup::Group>& groups, bool frozen) {
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+        const cgroup::Group& group = groups[frozen ? i : groups.size() - 1 - i];
+        const int error = group.tryWrite("cgroup.freeze", frozen ? "1" : "0");
+        // ENODEV is a group that is gone.
+        if (error == 0 || error == ENODEV || (!frozen && error == ENOENT)) continue;
+        if (error == ENOENT) throw Error(ErrorCode::NotSupported, "this kernel cannot freeze control groups");
+        throw errnoError(frozen ? "freeze a group" : "thaw a group", error);
+    }
+}
+
+std::size_t countProcesses(const cgroup::Group& group) {
+    std::size_t count = 0;
+    group.visit([&](const cgroup::Group& one) {
+        // A threaded group has no list of processes; they are its parent's.
+        try {
+            count += one.processes().size();
+        } catch (const Error&) {}
+    });
+    return count;
+}
+
 std::vector<limits::FileValue> groupFiles(const Group& group, const GroupRules& rules) {
     return planOf(group, rules).files;
 }
@@ -143,6 +198,8 @@ void updateGroup(const cgroup::Group& directory, Group& group, const limits::Res
     Group updated = group;
     updated.resources = limits::merge(group.resources, wanted);
     limits::checkTogether(updated.resources);
+    const UniqueFd boundary = directory.boundaryFile();
+    state::setIntent(boundary.value(), limits::toText(updated.resources));
     Undo undo;
     try {
         apply(directory, updated, rules, isGrowing(group.resources, updated.resources), Refusal::Throw, undo);
@@ -151,8 +208,10 @@ void updateGroup(const cgroup::Group& directory, Group& group, const limits::Res
         undo.run();
         std::vector<limits::Skip> unused;
         if (group.kind != kCompat) applyDevices(directory, planOf(group, rules).program, unused);
+        state::clearIntent(boundary.value());
         throw;
     }
+    state::clearIntent(boundary.value());
     group = std::move(updated);
 }
 

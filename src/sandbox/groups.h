@@ -22,10 +22,12 @@ struct GroupRules {
     limits::CompatStyle compatStyle;
     std::uint32_t maxDepth = 0;
     std::uint32_t maxDescendants = 0;
+    bool frozen = false; ///< so is a new group that will hold processes
 };
 
 /// NoSuchGroup if the sandbox has none of that name.
 Group& groupOf(Sandbox& sandbox, const std::string& name);
+const Group& groupOf(const Sandbox& sandbox, const std::string& name);
 
 /// The name of its directory in the scope, which need not be the group's.
 std::string directoryOf(const Group& group);
@@ -36,10 +38,29 @@ std::string directoryOf(const Group& group);
 Group makeGroup(const cgroup::Group& scope, const std::string& scopePath, const GroupSpec& spec,
                 const GroupRules& rules);
 
+/// Takes the mark away and then the directory, with all that a payload has made in it. A group that has lost its mark
+/// is none, so what is cut short here is a leftover.
+void dropGroup(const cgroup::Group& scope, const std::string& directory);
+
+/// Directories in the scope that carry no mark and hold no process: what a daemon was making, or taking away, when it
+/// died.
+void removeLeftovers(const cgroup::Group& scope);
+
+/// Those in which processes live, the payload first.
+std::vector<cgroup::Group> processGroups(const cgroup::Group& scope, const Sandbox& sandbox);
+
+/// Has them frozen, or thawed. The payload comes first, or last: by it a new daemon knows what was wanted. NotSupported
+/// if the kernel cannot freeze.
+void writeFreezer(const std::vector<cgroup::Group>& groups, bool frozen);
+
+/// In the group and below it.
+std::size_t countProcesses(const cgroup::Group& group);
+
 /// What the files of a group are to hold.
 std::vector<limits::FileValue> groupFiles(const Group& group, const GroupRules& rules);
 
 /// Merges `wanted` into what the group was asked for, and puts that in force; on an error what was before still is.
+/// What is cut short here, a new daemon carries out.
 void updateGroup(const cgroup::Group& directory, Group& group, const limits::Resources& wanted,
                  const GroupRules& rules);
 

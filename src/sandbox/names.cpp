@@ -72,6 +72,12 @@ void checkUnitName(std::string_view unit) {
     if (unit.starts_with(kOwnPrefix)) refuse("is of the form that sandboxes without a UnitName get");
 }
 
+std::string sliceOf(const std::string& controlGroup) {
+    const std::size_t end = controlGroup.rfind('/');
+    const std::size_t start = end == 0 ? std::string::npos : controlGroup.rfind('/', end - 1);
+    return start == std::string::npos ? "-.slice" : controlGroup.substr(start + 1, end - start - 1);
+}
+
 UnitPlace parseCgroupsPath(std::string_view path) {
     const std::size_t first = path.find(':');
     const std::size_t second = first == std::string_view::npos ? first : path.find(':', first + 1);

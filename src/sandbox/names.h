@@ -34,6 +34,9 @@ std::string defaultUnit(const Key& key);
 /// not one of systemd's own nor of the form this daemon gives by itself.
 void checkUnitName(std::string_view unit);
 
+/// The slice in which a scope's control group lies.
+std::string sliceOf(const std::string& controlGroup);
+
 /// OCI's cgroupsPath in its systemd form, "slice:prefix:name". An empty slice is left empty; an empty prefix gives
 /// "name.scope".
 struct UnitPlace {

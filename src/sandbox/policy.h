@@ -11,6 +11,11 @@ constexpr bool mayCreate(uid_t caller) {
     return caller == 0;
 }
 
+/// A scope that another program made is a matter of the whole system.
+constexpr bool mayAdopt(uid_t caller) {
+    return caller == 0;
+}
+
 /// For the others a sandbox that is not theirs does not exist.
 constexpr bool mayManage(uid_t caller, uid_t owner) {
     return caller == 0 || caller == owner;

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <charconv>
 #include <climits>
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
@@ -112,6 +113,11 @@ bool Process::alive() const noexcept {
     return ::poll(&exited, 1, 0) == 0;
 }
 
+void Process::signal(int signal) const {
+    if (::syscall(SYS_pidfd_send_signal, pidfd(), signal, nullptr, 0) < 0 && errno != ESRCH)
+        throw errnoError("signal " + named(pid_));
+}
+
 std::string Process::controlGroup() const {
     std::string path = controlGroupOf(pid_);
     return alive() ? path : std::string();
@@ -145,6 +151,11 @@ void Process::rememberSource(const cgroup::Group& root) {
     if (sourcePath_.starts_with("/.."))
         throw Error(ErrorCode::ProcessNotAllowed, named(pid_) + " lives outside the cgroups this daemon can see");
     source_ = sourcePath_ == "/" ? root.duplicate() : root.open(sourcePath_);
+}
+
+pid_t processOfThread(pid_t tid) {
+    const std::vector<std::string> group = statusLine(tid, "Tgid:");
+    return group.empty() ? 0 : static_cast<pid_t>(std::strtol(group.front().c_str(), nullptr, 10));
 }
 
 bool sharesPidNamespace(pid_t caller) {

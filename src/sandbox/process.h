@@ -28,6 +28,9 @@ public:
     /// False once the process has exited, even if nobody has reaped it.
     bool alive() const noexcept;
 
+    /// Throws if the kernel does not let this daemon; a process that is gone needs no signal any more.
+    void signal(int signal) const;
+
     /// Its cgroup now, relative to the root of the unified hierarchy; empty if it is gone.
     std::string controlGroup() const;
 
@@ -57,7 +60,10 @@ using Processes = std::vector<Process>;
 /// its own, or is gone.
 bool sharesPidNamespace(pid_t caller);
 
-/// The group of `pid` in the unified hierarchy; empty if it is gone.
+/// The process to which a thread belongs; 0 if it is gone.
+pid_t processOfThread(pid_t tid);
+
+/// The group of `pid`, a process or a thread, in the unified hierarchy; empty if it is gone.
 std::string controlGroupOf(pid_t pid);
 
 } // namespace scopewright::sandbox

@@ -13,7 +13,7 @@
 
 namespace scopewright::sandbox {
 
-enum class State { Starting, Running, Stopping };
+enum class State { Starting, Running, Frozen, Stopping };
 
 const char* toString(State state);
 
@@ -30,6 +30,8 @@ struct Group {
     std::string controlGroup;
     limits::Resources resources;
     std::vector<limits::Skip> skipped;
+
+    bool holdsProcesses() const noexcept { return kind != kCompat; }
 };
 
 struct Sandbox {
@@ -39,20 +41,24 @@ struct Sandbox {
     std::string controlGroup;
     state::Record record;
     State state = State::Starting;
-    bool announced = false;                      ///< clients have been told of it
-    bool updating = false;                       ///< an update waits for PID 1
-    int watch = -1;                              ///< its number in the watch for what others write
+    bool announced = false; ///< clients have been told of it
+    bool jobDone = false;   ///< PID 1 has ended it for somebody else
+    std::string underway;   ///< "updated", "frozen": an operation that waits; empty if there is none
+    int watch = -1;         ///< its number in the watch for what others write
     std::map<std::string, std::string> stubborn; ///< see restoreFiles()
     limits::Resources resources;
     std::vector<limits::Skip> skipped;
     std::map<std::string, Group> groups; ///< by name
+
+    bool up() const noexcept { return state == State::Running || state == State::Frozen; }
 };
 
 /// Told of every change that a client can see.
 class Observer {
 public:
     virtual void sandboxAdded(const Sandbox& sandbox) = 0;
-    virtual void sandboxRemoved(const Sandbox& sandbox) = 0;
+    /// `reason` is a word for programs: see Removed in org.scopewright1(5).
+    virtual void sandboxRemoved(const Sandbox& sandbox, const std::string& reason) = 0;
     virtual void stateChanged(const Sandbox& sandbox) = 0;
     virtual void groupAdded(const Sandbox& sandbox, const Group& group) = 0;
     virtual void resourcesChanged(const Sandbox& sandbox) = 0;

@@ -4,13 +4,18 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cgroup/path.h"
+#include "sandbox/wait.h"
 
 #include <algorithm>
 #include <exception>
+#include <utility>
 
 namespace scopewright::sandbox {
 
 namespace {
+
+/// A process that has just exited can keep its group for a moment.
+constexpr std::chrono::seconds kPatienceWithExits{1};
 
 void reportStray(std::exception_ptr error) noexcept {
     try {
@@ -22,144 +27,102 @@ void reportStray(std::exception_ptr error) noexcept {
 
 } // namespace
 
-const char* toString(State state) {
-    switch (state) {
-        case State::Starting: return "starting";
-        case State::Running: return "running";
-        case State::Stopping: return "stopping";
-    }
-    return "";
-}
-
-Sandboxes::Sandboxes(sd_event* event, systemd::Manager& systemd, unsigned systemdVersion, cgroup::Group root,
-                     const config::Config& config, Observer& observer)
-    : event_(event),
-      systemd_(systemd),
-      systemdVersion_(systemdVersion),
-      root_(std::move(root)),
-      config_(config),
-      observer_(observer),
+Sandboxes::Sandboxes(const Host& host, Observer& observer)
+    : host_{host.event, host.systemd, host.systemdVersion, host.root.duplicate(), host.config},
+      registry_(host_, observer, recovery_),
+      enforcer_(host_, registry_),
+      recovery_(host_, registry_, enforcer_, background_),
       background_(reportStray),
       watching_(reportStray) {}
 
-Sandbox* Sandboxes::find(const Key& key) {
-    auto found = sandboxes_.find(key);
-    return found == sandboxes_.end() ? nullptr : &found->second;
+async::Task<void> Sandboxes::recover() {
+    watching_.spawn(enforcer_.watchFiles());
+    co_await recovery_.run();
 }
 
-const Sandbox& Sandboxes::at(const Key& key) const {
-    auto found = sandboxes_.find(key);
-    if (found == sandboxes_.end()) throw Error(ErrorCode::NoSuchSandbox, "there is no sandbox " + quoted(label(key)));
-    return found->second;
+void Sandboxes::admitAnother(const SandboxSpec& spec) const {
+    const auto ours =
+        std::ranges::count(registry_.all(), spec.key.uid, [](const auto& entry) { return entry.first.uid; });
+    if (static_cast<std::uint64_t>(ours) >= host_.config.sandboxesPerUser)
+        throw Error(ErrorCode::LimitsExceeded,
+                    "uid " + std::to_string(spec.key.uid) + " has " + std::to_string(ours) + " sandboxes already");
+    if (const Sandbox* taken = registry_.ofUnit(spec.unit))
+        throw Error(ErrorCode::UnitNameTaken, "unit " + quoted(spec.unit) + " is sandbox " + quoted(label(taken->key)));
 }
 
-Sandbox& Sandboxes::running(const Key& key) {
-    at(key);
-    Sandbox& sandbox = *find(key);
-    if (sandbox.state != State::Running)
-        throw Error(ErrorCode::Busy, "sandbox " + quoted(label(key)) + " is " + toString(sandbox.state));
-    if (sandbox.updating) throw Error(ErrorCode::Busy, "sandbox " + quoted(label(key)) + " is being updated");
-    return sandbox;
-}
-
-const Sandbox* Sandboxes::containing(std::string_view controlGroup) const {
-    for (const auto& [key, sandbox] : sandboxes_)
-        if (!sandbox.controlGroup.empty() && cgroup::contains(sandbox.controlGroup, controlGroup)) return &sandbox;
-    return nullptr;
-}
-
-void Sandboxes::changeState(Sandbox& sandbox, State state) {
-    sandbox.state = state;
-    if (sandbox.announced) observer_.stateChanged(sandbox);
-    changed_.notify();
-}
-
-void Sandboxes::announce(Sandbox& sandbox) {
-    sandbox.state = State::Running;
-    sandbox.announced = true;
-    watch(sandbox);
-    observer_.sandboxAdded(sandbox);
-    changed_.notify();
-}
-
-void Sandboxes::retire(const Key& key) {
-    auto found = sandboxes_.find(key);
-    if (found == sandboxes_.end()) return;
-    const Sandbox gone = std::move(found->second);
-    byUnit_.erase(gone.unit);
-    unwatch(gone);
-    sandboxes_.erase(found);
-    if (gone.announced) {
-        log::info("sandbox " + label(key) + " is gone");
-        observer_.sandboxRemoved(gone);
+void Sandboxes::admitProcess(Process& process, uid_t uid, const Key* target) const {
+    process.checkMovableBy(uid);
+    process.rememberSource(host_.root);
+    const std::string& source = process.sourceControlGroup();
+    if (const Sandbox* other = registry_.containing(source)) {
+        if (target && other->key.uid == target->uid) return;
+        throw Error(ErrorCode::ForeignUnit,
+                    "process " + std::to_string(process.pid()) + " lives in sandbox " + quoted(label(other->key)));
     }
-    changed_.notify();
+    const std::string slice = "/user.slice/user-" + std::to_string(uid) + ".slice";
+    if (uid != 0 && !cgroup::contains(slice, source))
+        throw Error(ErrorCode::ForeignUnit, "process " + std::to_string(process.pid()) + " lives in " + quoted(source) +
+                                                ", which is not below " + slice);
 }
 
 void Sandboxes::admit(SandboxSpec& spec) const {
-    const auto ours = std::ranges::count(sandboxes_, spec.key.uid, [](const auto& entry) { return entry.first.uid; });
-    if (static_cast<std::uint64_t>(ours) >= config_.sandboxesPerUser)
-        throw Error(ErrorCode::LimitsExceeded,
-                    "uid " + std::to_string(spec.key.uid) + " has " + std::to_string(ours) + " sandboxes already");
-    if (auto taken = byUnit_.find(spec.unit); taken != byUnit_.end())
-        throw Error(ErrorCode::UnitNameTaken,
-                    "unit " + quoted(spec.unit) + " is sandbox " + quoted(label(taken->second)));
-    for (Process& process : spec.processes) {
-        process.checkMovableBy(spec.key.uid);
-        process.rememberSource(root_);
-        const std::string& source = process.sourceControlGroup();
-        if (const Sandbox* other = containing(source))
-            throw Error(ErrorCode::ForeignUnit,
-                        "process " + std::to_string(process.pid()) + " lives in sandbox " + quoted(label(other->key)));
-        const std::string slice = "/user.slice/user-" + std::to_string(spec.key.uid) + ".slice";
-        if (spec.key.uid != 0 && !cgroup::contains(slice, source))
-            throw Error(ErrorCode::ForeignUnit, "process " + std::to_string(process.pid()) + " lives in " +
-                                                    quoted(source) + ", which is not below " + slice);
-    }
+    admitAnother(spec);
+    for (Process& process : spec.processes)
+        admitProcess(process, spec.key.uid, nullptr);
 }
 
-cgroup::Group Sandboxes::scopeOf(const Sandbox& sandbox) {
-    std::optional<cgroup::Group> scope = root_.open(sandbox.controlGroup);
-    if (scope) return std::move(*scope);
-    recheck(sandbox.unit);
-    throw Error(ErrorCode::NoSuchSandbox, "the scope of sandbox " + quoted(label(sandbox.key)) + " is gone");
-}
-
-GroupRules Sandboxes::groupRules() const {
-    limits::CompatStyle style;
-    if (config_.compatWeight == "quadratic") style.weight = limits::WeightFormula::Quadratic;
-    if (config_.compatReservation == "min") style.reservation = limits::ReservationFile::Min;
-    if (config_.compatReservation == "low") style.reservation = limits::ReservationFile::Low;
-    return GroupRules{systemdVersion_, config_.controllers, style, config_.maxDepth, config_.maxDescendants};
+void Sandboxes::settleIn(Sandbox& sandbox, const std::string& controlGroup, std::vector<limits::Skip> skipped) const {
+    sandbox.controlGroup = controlGroup;
+    sandbox.skipped = std::move(skipped);
+    Group payload{kPayload, kPayload, controlGroup + "/" + kPayload, sandbox.resources, sandbox.skipped};
+    sandbox.groups.insert_or_assign(kPayload, std::move(payload));
 }
 
 const Group& Sandboxes::createGroup(const Key& key, const GroupSpec& spec) {
-    Sandbox& sandbox = running(key);
+    Sandbox& sandbox = registry_.ready(key);
     if (sandbox.groups.contains(spec.name))
         throw Error(ErrorCode::GroupExists,
                     "sandbox " + quoted(label(key)) + " has a group " + quoted(spec.name) + " already");
-    if (sandbox.groups.size() >= config_.groupsPerSandbox)
+    if (sandbox.groups.size() >= host_.config.groupsPerSandbox)
         throw Error(ErrorCode::LimitsExceeded, "sandbox " + quoted(label(key)) + " has " +
                                                    std::to_string(sandbox.groups.size()) + " groups already");
-    Group group = makeGroup(scopeOf(sandbox), sandbox.controlGroup, spec, groupRules());
+    GroupRules rules = enforcer_.groupRules();
+    rules.frozen = sandbox.state == State::Frozen;
+    Group group = makeGroup(registry_.scopeOf(sandbox), sandbox.controlGroup, spec, rules);
     for (const limits::Skip& skip : group.skipped)
         log::info("sandbox " + label(key) + ", group " + group.name + ": " + skip.key +
                   " is not in force: " + limits::reason(skip));
     const Group& added = sandbox.groups.insert_or_assign(group.name, std::move(group)).first->second;
-    observer_.groupAdded(sandbox, added);
+    registry_.observer().groupAdded(sandbox, added);
     return added;
 }
 
-void Sandboxes::removeGroup(const Key& key, const std::string& name) {
-    Sandbox& sandbox = running(key);
-    Group& group = groupOf(sandbox, name);
+async::Task<void> Sandboxes::removeGroup(Key key, std::string name) {
     if (name == kPayload)
         throw Error(ErrorCode::InvalidArgument, "group 'payload' lives as long as its sandbox; stop that instead");
-    if (const std::optional<cgroup::Group> scope = root_.open(sandbox.controlGroup))
-        scope->removeChild(directoryOf(group));
-    const Group gone = std::move(group);
-    sandbox.groups.erase(name);
-    observer_.groupRemoved(sandbox, gone);
+    const cgroup::Group scope = registry_.scopeOf(registry_.ready(key));
+    const std::string directory = directoryOf(groupOf(registry_.ready(key), name));
+    const std::optional<cgroup::Group> group = scope.child(directory);
+    bool empty = true;
+    if (group) empty = co_await emptied(host_.event, *group, kPatienceWithExits);
+    if (!empty)
+        throw Error(ErrorCode::Busy, "group " + quoted(name) + " of sandbox " + quoted(label(key)) +
+                                         " still holds processes: " + std::to_string(countProcesses(*group)));
+    // Another request for the same may have been faster, and so may the end of the sandbox.
+    Sandbox* sandbox = registry_.find(key);
+    const auto found = sandbox ? sandbox->groups.find(name) : std::map<std::string, Group>::iterator();
+    if (!sandbox || found == sandbox->groups.end()) co_return;
+    dropGroup(scope, directory);
+    const Group gone = std::move(found->second);
+    sandbox->groups.erase(found);
+    registry_.observer().groupRemoved(*sandbox, gone);
+}
+
+UniqueFd Sandboxes::openDirectory(const Key& key, const std::string& name) const {
+    const Sandbox& sandbox = registry_.at(key);
+    const std::optional<cgroup::Group> group = registry_.scopeOf(sandbox).child(directoryOf(groupOf(sandbox, name)));
+    if (!group) throw Error(ErrorCode::NoSuchGroup, "the directory of group " + quoted(name) + " is gone");
+    return group->place();
 }
 
 } // namespace scopewright::sandbox

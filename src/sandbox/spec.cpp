@@ -150,6 +150,19 @@ void refuseRepeated(const Properties& properties) {
     throw Error(ErrorCode::PropertyNotAllowed, "property " + quoted(property.name) + " is not one of CreateSandbox's");
 }
 
+/// What is there for new sandboxes and for adopted ones. False if it is something else.
+bool setCommon(SandboxSpec& spec, const Property& property) {
+    const std::string& name = property.name;
+    // clang-format off
+    if (name == "Description") spec.words = plain(property, kLongestWords);
+    else if (name == "Token") spec.record.token = token(property);
+    else if (name == "User" || name == "Group") handOverTo(property, spec.record);
+    else if (name == "Strict") spec.strict = as<bool>(property, "b");
+    else return setResource(spec.resources, property);
+    // clang-format on
+    return true;
+}
+
 /// Two requests with the same digest ask for the same.
 std::string digest(const SandboxSpec& spec) {
     std::vector<pid_t> pids;
@@ -165,6 +178,15 @@ std::string digest(const SandboxSpec& spec) {
     for (pid_t pid : pids)
         text += "|" + std::to_string(pid);
     return state::digest(text);
+}
+
+void complete(SandboxSpec& spec) {
+    limits::checkTogether(spec.resources);
+    spec.record.id = spec.key.id;
+    spec.record.uid = spec.key.uid;
+    spec.record.unit = spec.unit;
+    spec.record.resources = limits::toText(spec.resources);
+    spec.record.request = digest(spec);
 }
 
 void place(SandboxSpec& spec, const std::optional<UnitPlace>& path, const config::Config& config) {
@@ -207,26 +229,44 @@ SandboxSpec parseSandbox(const Key& key, const Properties& properties, std::uint
         if (name == "CgroupsPath") path = parseCgroupsPath(as<std::string>(property, "s"));
         else if (name == "Slice") spec.slice = as<std::string>(property, "s");
         else if (name == "UnitName") checkUnitName(spec.unit = as<std::string>(property, "s"));
-        else if (name == "Description") spec.words = plain(property, kLongestWords);
-        else if (name == "Token") spec.record.token = token(property);
         else if (name == "TimeoutStopUSec") spec.timeoutStop = duration(property);
         else if (name == "RuntimeMaxUSec") spec.runtimeMax = duration(property);
-        else if (name == "User" || name == "Group") handOverTo(property, spec.record);
-        else if (name == "Strict") spec.strict = as<bool>(property, "b");
         else if (name == "PIDs" || name == "PIDFDs") addProcesses(property, spec.processes, config);
-        else if (!setResource(spec.resources, property)) refuseProperty(property);
+        else if (!setCommon(spec, property)) refuseProperty(property);
         // clang-format on
     }
     if (spec.processes.empty())
         throw Error(ErrorCode::InvalidArgument, "PIDs and PIDFDs are empty: PID 1 starts no scope without a process");
     refuseDuplicates(spec.processes);
     place(spec, path, config);
-    limits::checkTogether(spec.resources);
-    spec.record.id = key.id;
-    spec.record.uid = key.uid;
-    spec.record.unit = spec.unit;
-    spec.record.request = digest(spec);
+    complete(spec);
     return spec;
+}
+
+SandboxSpec parseAdoption(const Key& key, const std::string& unit, const Properties& properties, std::uint64_t flags,
+                          const config::Config& config) {
+    checkId(key.id);
+    checkFlags(flags);
+    refuseRepeated(properties);
+    checkUnitName(unit);
+    SandboxSpec spec;
+    spec.key = key;
+    spec.unit = unit;
+    spec.timeoutStop = config.stopTimeout;
+    spec.record.adopted = true;
+    for (const Property& property : properties)
+        if (!setCommon(spec, property))
+            throw Error(ErrorCode::PropertyNotAllowed,
+                        "property " + quoted(property.name) + " is not one of AdoptSandbox's");
+    complete(spec);
+    return spec;
+}
+
+Processes parseProcesses(const Property& named, const config::Config& config) {
+    Processes processes;
+    addProcesses(named, processes, config);
+    refuseDuplicates(processes);
+    return processes;
 }
 
 GroupSpec parseGroup(const char* kind, const Key& sandbox, const std::string& name, const Properties& properties,

@@ -50,6 +50,13 @@ struct GroupSpec {
 SandboxSpec parseSandbox(const Key& key, const Properties& properties, std::uint64_t flags,
                          const config::Config& config);
 
+/// Reads AdoptSandbox's arguments.
+SandboxSpec parseAdoption(const Key& key, const std::string& unit, const Properties& properties, std::uint64_t flags,
+                          const config::Config& config);
+
+/// The processes of an AttachProcesses or AttachProcessFDs.
+Processes parseProcesses(const Property& processes, const config::Config& config);
+
 /// Reads the arguments of CreateGroup (kProcess) and CreateCompatGroup (kCompat).
 GroupSpec parseGroup(const char* kind, const Key& sandbox, const std::string& name, const Properties& properties,
                      std::uint64_t flags, const config::Config& config);

@@ -1,101 +1,97 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Ending a sandbox, and signalling it.
+// Ending a sandbox: kill, wait for the kernel, have PID 1 drop the unit, and remove what it leaves.
 #include "base/error.h"
 #include "base/log.h"
 #include "sandbox/sandboxes.h"
+#include "sandbox/wait.h"
 
-#include <sys/epoll.h>
-
-#include <csignal>
+#include <algorithm>
 
 namespace scopewright::sandbox {
 
 namespace {
 
+constexpr std::chrono::milliseconds kBeforeAsking{500};
 constexpr std::chrono::seconds kPatienceWithKernel{5};
 constexpr std::chrono::milliseconds kBetweenLooks{5};
+
+/// A unit that is over and whose directory is not gone: PID 1 gives up on paths longer than PATH_MAX, and takes a group
+/// for empty whose processes have lost their leaders.
+void removeLeftover(const cgroup::Group& root, const std::string& controlGroup) {
+    const std::size_t slash = controlGroup.rfind('/');
+    const std::optional<cgroup::Group> slice = slash == 0 ? root.duplicate() : root.open(controlGroup.substr(0, slash));
+    if (slice) slice->removeChild(controlGroup.substr(slash + 1));
+}
 
 } // namespace
 
 async::Task<void> Sandboxes::stop(Key key) {
-    at(key);
-    while (const Sandbox* present = find(key)) {
-        if (present->state == State::Running) break;
+    registry_.at(key);
+    const Deadline deadline(2 * host_.config.jobTimeout);
+    while (const Sandbox* present = registry_.find(key)) {
+        if (present->up()) break;
         if (present->state == State::Starting)
             throw Error(ErrorCode::Busy, "sandbox " + quoted(label(key)) + " is starting");
         // A second request for the same end joins the first.
-        async::Broadcast::Waiter change(changed_);
-        co_await change;
-        if (!find(key)) co_return;
+        co_await deadline.change(host_.event, registry_.changed(),
+                                 "the end of sandbox " + quoted(label(key)) + " is not over");
+        if (!registry_.find(key)) co_return;
     }
-    Sandbox& sandbox = running(key);
+    registry_.at(key);
+    Sandbox& sandbox = *registry_.find(key);
+    // A freeze waits for what may never come; an end does not wait for a freeze.
+    if (sandbox.underway == "updated") registry_.ready(key);
     const std::string unit = sandbox.unit;
     const std::string controlGroup = sandbox.controlGroup;
-    changeState(sandbox, State::Stopping);
-    auto undo = [this, key](std::exception_ptr) { return runOn(key); };
+    const State before = sandbox.state;
+    registry_.changeState(sandbox, State::Stopping);
+    auto undo = [this, key, before](std::exception_ptr) { return runOn(key, before); };
     async::Task<void> work = end(unit, controlGroup);
     co_await async::orUndo(std::move(work), undo);
-    retire(key);
+    registry_.retire(key, "stopped");
 }
 
-async::Task<void> Sandboxes::runOn(Key key) {
-    if (Sandbox* sandbox = find(key)) {
-        changeState(*sandbox, State::Running);
-        recheck(sandbox->unit);
+async::Task<void> Sandboxes::runOn(Key key, State before) {
+    if (Sandbox* sandbox = registry_.find(key)) {
+        registry_.changeState(*sandbox, before);
+        recovery_.recheck(sandbox->unit);
     }
     co_return;
 }
 
 async::Task<void> Sandboxes::end(std::string unit, std::string controlGroup) {
     // PID 1 would first send SIGTERM and then wait; a scope that is empty it stops at once.
-    std::optional<cgroup::Group> scope = root_.open(controlGroup);
-    bool empty = true;
-    if (scope && scope->kill()) empty = co_await emptied(*scope, kPatienceWithKernel);
-    if (!empty) log::warning("killed processes are slow to leave; PID 1 is asked to stop unit " + unit);
-    co_await systemd_.stopUnit(unit);
-    const std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::now() + kPatienceWithKernel;
-    while (std::chrono::steady_clock::now() < deadline) {
-        std::optional<systemd::Unit> seen = co_await systemd_.inspect(unit);
-        if ((!seen || seen->ended()) && !root_.open(controlGroup)) co_return;
-        co_await bus::sleepFor(event_, kBetweenLooks);
-    }
-    // PID 1 gives up on directories whose path is longer than PATH_MAX.
-    const std::size_t slash = controlGroup.rfind('/');
-    const std::optional<cgroup::Group> slice =
-        slash == 0 ? root_.duplicate() : root_.open(controlGroup.substr(0, slash));
-    if (slice) slice->removeChild(controlGroup.substr(slash + 1));
-    log::warning("the cgroup of unit " + unit + " outlived it and was removed");
-}
-
-async::Task<bool> Sandboxes::emptied(const cgroup::Group& group, bus::Microseconds patience) {
-    const std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::now() + patience;
-    for (;;) {
-        // The file also tells of other changes, and only of those after it was read.
-        UniqueFd events = group.events();
-        if (!events || !group.populated().value_or(false)) co_return true;
-        const auto left = std::chrono::duration_cast<bus::Microseconds>(deadline - std::chrono::steady_clock::now());
-        if (left <= bus::Microseconds(0)) co_return false;
-        co_await bus::waitFor(event_, events.value(), EPOLLPRI, left);
-    }
-}
-
-async::Task<void> Sandboxes::kill(Key key, int signal, uid_t caller) {
-    if (signal < 1 || signal > SIGRTMAX)
-        throw Error(ErrorCode::InvalidArgument,
-                    "signal " + std::to_string(signal) + " is not in 1.." + std::to_string(SIGRTMAX));
-    if (signal == SIGSTOP && caller != 0)
-        throw Error(ErrorCode::InvalidArgument,
-                    "signal SIGSTOP is root's: what it stops, a stop of the unit waits for");
-    const Sandbox& sandbox = running(key);
-    const std::string unit = sandbox.unit;
-    const std::optional<cgroup::Group> scope = root_.open(sandbox.controlGroup);
-    if (signal == SIGKILL && scope && scope->kill()) co_return;
+    const std::optional<cgroup::Group> scope = host_.root.open(controlGroup);
+    if (const Sandbox* sandbox = scope ? registry_.ofUnit(unit) : nullptr)
+        writeFreezer(processGroups(*scope, *sandbox), false);
     try {
-        co_await systemd_.killUnit(unit, signal);
+        co_await killAll(unit, controlGroup);
     } catch (const Error& error) {
-        if (error.code() != ErrorCode::NoSuchUnit) throw;
-        throw Error(ErrorCode::NoSuchSandbox, "the scope of sandbox " + quoted(label(key)) + " is gone");
+        // Without its unit it is killed below.
+        log::debug("unit " + unit + " could not be killed yet: " + error.what());
     }
+    bool empty = !scope;
+    if (scope) empty = co_await emptied(host_.event, *scope, kBeforeAsking);
+    if (!empty) {
+        // What waits for a device has the time that its owner has given it.
+        bus::Microseconds patience = co_await host_.systemd.stopTimeout(unit);
+        empty = co_await emptied(host_.event, *scope, patience);
+    }
+    if (!empty) log::warning("killed processes are slow to leave; PID 1 is asked to stop unit " + unit);
+    co_await host_.systemd.stopUnit(unit);
+    const Deadline deadline(kPatienceWithKernel);
+    for (;;) {
+        std::optional<systemd::Unit> seen = co_await host_.systemd.inspect(unit);
+        const bool over = !seen || seen->ended();
+        const std::optional<cgroup::Group> left = host_.root.open(controlGroup);
+        if (over && !left) co_return;
+        if (deadline.over()) break;
+        // For PID 1 it is over, and yet something lives there: the kernel is believed.
+        if (over && left->populated().value_or(false)) co_await killAll(unit, controlGroup);
+        co_await bus::sleepFor(host_.event, kBetweenLooks);
+    }
+    removeLeftover(host_.root, controlGroup);
+    log::warning("the cgroup of unit " + unit + " outlived it and was removed");
 }
 
 } // namespace scopewright::sandbox

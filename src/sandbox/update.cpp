@@ -4,7 +4,8 @@
 #include "base/log.h"
 #include "cgroup/path.h"
 #include "sandbox/apply.h"
-#include "sandbox/sandboxes.h"
+#include "sandbox/enforcer.h"
+#include "state/marks.h"
 
 #include <algorithm>
 #include <charconv>
@@ -25,10 +26,10 @@ void refuseIfInUse(const cgroup::Group& group, const limits::Resources& wanted) 
 
 } // namespace
 
-limits::Context Sandboxes::planningContext(const limits::Resources& resources) const {
+limits::Context Enforcer::planningContext(const limits::Resources& resources) const {
     limits::Context context;
-    context.systemdVersion = systemdVersion_;
-    context.controllers = root_.controllers();
+    context.systemdVersion = host_.systemdVersion;
+    context.controllers = host_.root.controllers();
     context.devicePrograms = true;
     context.absentDevices = absentDevices(resources);
     context.notTaken = notTaken_;
@@ -37,7 +38,7 @@ limits::Context Sandboxes::planningContext(const limits::Resources& resources) c
 
 /// PID 1 is told of limits for which there is no controller too: it may get one later. Until then they are not in
 /// force.
-limits::ScopePlan Sandboxes::plan(const limits::Resources& resources, bool starting) const {
+limits::ScopePlan Enforcer::plan(const limits::Resources& resources, bool starting) const {
     limits::Context context = planningContext(resources);
     context.starting = starting;
     const std::vector<limits::Skip> skipped = limits::planScope(resources, context).skipped;
@@ -48,33 +49,81 @@ limits::ScopePlan Sandboxes::plan(const limits::Resources& resources, bool start
     return plan;
 }
 
-async::Task<void> Sandboxes::update(Key key, limits::Resources wanted) {
-    Sandbox& sandbox = running(key);
+GroupRules Enforcer::groupRules() const {
+    const config::Config& config = host_.config;
+    limits::CompatStyle style;
+    if (config.compatWeight == "quadratic") style.weight = limits::WeightFormula::Quadratic;
+    if (config.compatReservation == "min") style.reservation = limits::ReservationFile::Min;
+    if (config.compatReservation == "low") style.reservation = limits::ReservationFile::Low;
+    return GroupRules{host_.systemdVersion, config.controllers, style, config.maxDepth, config.maxDescendants};
+}
+
+async::Task<void> Enforcer::update(Key key, limits::Resources wanted) {
+    Sandbox& sandbox = registry_.ready(key);
     limits::Resources merged = limits::merge(sandbox.resources, wanted);
     limits::checkTogether(merged);
-    refuseIfInUse(scopeOf(sandbox), wanted);
+    refuseIfInUse(registry_.scopeOf(sandbox), wanted);
+    co_await carryOut(key, std::move(merged));
+}
+
+async::Task<void> Enforcer::carryOut(Key key, limits::Resources merged) {
+    Sandbox& sandbox = *registry_.find(key);
+    const std::optional<cgroup::Group> payload = registry_.scopeOf(sandbox).child(kPayload);
+    if (!payload) throw Error(ErrorCode::NoSuchSandbox, "the payload of sandbox " + quoted(label(key)) + " is gone");
+    const UniqueFd boundary = payload->boundaryFile();
+    state::setIntent(boundary.value(), limits::toText(merged));
     const limits::Resources before = sandbox.resources;
-    sandbox.updating = true;
+    sandbox.underway = "updated";
     std::exception_ptr failure;
     try {
-        co_await change(key, before, merged);
+        co_await change(key, before, std::move(merged));
     } catch (...) {
         failure = std::current_exception();
     }
-    if (Sandbox* present = find(key)) {
-        present->updating = false;
-        watch(*present);
+    state::clearIntent(boundary.value());
+    if (Sandbox* present = registry_.find(key)) {
+        present->underway.clear();
+        registry_.watch(*present);
     }
     if (failure) std::rethrow_exception(failure);
 }
 
-async::Task<void> Sandboxes::change(Key key, limits::Resources before, limits::Resources merged) {
-    const std::string unit = at(key).unit;
-    Properties shown = co_await systemd_.scopeProperties(unit);
+async::Task<void> Enforcer::resume(Key key) {
+    const std::string controlGroup = registry_.at(key).controlGroup;
+    const std::optional<cgroup::Group> scope = host_.root.open(controlGroup);
+    std::vector<std::pair<std::string, limits::Resources>> cut;
+    for (const auto& [name, group] : registry_.at(key).groups) {
+        const std::optional<cgroup::Group> directory = scope ? scope->child(directoryOf(group)) : std::nullopt;
+        const std::optional<std::string> intent =
+            directory ? state::readIntent(directory->boundaryFile().value()) : std::nullopt;
+        if (!intent) continue;
+        // Of all that it says only the last step may be missing: that one is made again then, and changes nothing.
+        if (const std::optional<limits::Resources> wanted = limits::fromText(*intent))
+            cut.emplace_back(name, *wanted);
+        else
+            state::clearIntent(directory->boundaryFile().value());
+    }
+    for (auto& [name, wanted] : cut) {
+        try {
+            log::info("sandbox " + label(key) + ", group " + name + ": an update was cut short and is carried out now");
+            if (name == kPayload)
+                co_await carryOut(key, std::move(wanted));
+            else
+                updateGroup(key, name, wanted);
+        } catch (const std::exception& error) {
+            log::warning("sandbox " + label(key) + ", group " + name +
+                         ": what an update had begun is taken back: " + error.what());
+        }
+    }
+}
+
+async::Task<void> Enforcer::change(Key key, limits::Resources before, limits::Resources merged) {
+    const std::string unit = registry_.at(key).unit;
+    Properties shown = co_await host_.systemd.scopeProperties(unit);
     limits::Context context = planningContext(merged);
     context.controllers = limits::Context().controllers;
     const limits::Standing standing = limits::standing(before, merged, context, shown);
-    const Properties told = plan(merged, false).properties;
+    const Properties told = this->plan(merged, false).properties;
     const Properties back = limits::asBefore(told, shown);
     const limits::Resources emptied = limits::emptiedBy(back, told);
     const bool growing = isGrowing(before, merged);
@@ -84,51 +133,51 @@ async::Task<void> Sandboxes::change(Key key, limits::Resources before, limits::R
 }
 
 /// After a failure: the files that were written have their old values again, the properties have not.
-async::Task<void> Sandboxes::goBack(Key key, Properties back, limits::Resources emptied) {
+async::Task<void> Enforcer::goBack(Key key, Properties back, limits::Resources emptied) {
     try {
-        const std::string unit = at(key).unit;
-        co_await systemd_.setUnitProperties(unit, back);
-        at(key);
-        Sandbox& sandbox = *find(key);
-        const cgroup::Group scope = scopeOf(sandbox);
+        const std::string unit = registry_.at(key).unit;
+        co_await host_.systemd.setUnitProperties(unit, back);
+        registry_.at(key);
+        Sandbox& sandbox = *registry_.find(key);
+        const cgroup::Group scope = registry_.scopeOf(sandbox);
         std::vector<limits::Skip> unused;
         Undo unneeded;
-        writeFiles(scope, plan(emptied, false).scopeFiles, true, Refusal::Skip, unused, unneeded);
+        writeFiles(scope, this->plan(emptied, false).scopeFiles, true, Refusal::Skip, unused, unneeded);
         if (const std::optional<cgroup::Group> payload = scope.child(kPayload))
-            applyDevices(*payload, plan(sandbox.resources, false).program, unused);
+            applyDevices(*payload, this->plan(sandbox.resources, false).program, unused);
     } catch (const std::exception& error) {
         log::error("sandbox " + label(key) + ": what was in force before could not be brought back: " + error.what());
     }
     // The burst for one, which had to make way for the quota.
-    if (Sandbox* present = find(key)) {
-        present->updating = false;
+    if (Sandbox* present = registry_.find(key)) {
+        present->underway.clear();
         restore(*present);
     }
 }
 
-async::Task<void> Sandboxes::putInForce(Key key, limits::Resources merged, bool growing, limits::Standing standing) {
-    const std::string unit = at(key).unit;
+async::Task<void> Enforcer::putInForce(Key key, limits::Resources merged, bool growing, limits::Standing standing) {
+    const std::string unit = registry_.at(key).unit;
     // The kernel refuses a quota below the burst, and PID 1 then only writes that to its log.
-    scopeOf(at(key)).tryWrite("cpu.max.burst", "0");
+    registry_.scopeOf(registry_.at(key)).tryWrite("cpu.max.burst", "0");
     limits::ScopePlan plan;
     for (bool done = false; !done;) {
         plan = this->plan(merged, false);
         std::erase_if(plan.properties,
                       [&](const Property& property) { return standing.others.contains(property.name); });
-        async::Task<void> call = systemd_.setUnitProperties(unit, plan.properties);
+        async::Task<void> call = host_.systemd.setUnitProperties(unit, plan.properties);
         done = co_await taken(std::move(call), plan.properties);
     }
     // It attaches a device program when it comes to that in its own time, but before it reads another call.
-    if (plan.tells("DevicePolicy")) co_await systemd_.inspect(unit);
-    std::ranges::move(limits::takenBack(this->plan(at(key).resources, false).files, plan.files),
+    if (plan.tells("DevicePolicy")) co_await host_.systemd.inspect(unit);
+    std::ranges::move(limits::takenBack(this->plan(registry_.at(key).resources, false).files, plan.files),
                       std::back_inserter(plan.files));
 
-    at(key);
-    Sandbox& sandbox = *find(key);
-    const cgroup::Group scope = scopeOf(sandbox);
+    registry_.at(key);
+    Sandbox& sandbox = *registry_.find(key);
+    const cgroup::Group scope = registry_.scopeOf(sandbox);
     const std::optional<cgroup::Group> payload = scope.child(kPayload);
     if (!payload) throw Error(ErrorCode::NoSuchSandbox, "the payload of sandbox " + quoted(label(key)) + " is gone");
-    passOn(root_, sandbox.controlGroup, plan.files);
+    passOn(host_.root, sandbox.controlGroup, plan.files);
     scope.enable(scope.controllers());
     std::vector<limits::Skip> skipped = plan.skipped;
     // What PID 1 wrote for an administrator stays.
@@ -156,19 +205,19 @@ async::Task<void> Sandboxes::putInForce(Key key, limits::Resources merged, bool 
     Group& group = sandbox.groups.at(kPayload);
     group.resources = sandbox.resources;
     group.skipped = sandbox.skipped;
-    observer_.resourcesChanged(sandbox);
+    registry_.observer().resourcesChanged(sandbox);
 }
 
-void Sandboxes::updateGroup(const Key& key, const std::string& name, const limits::Resources& wanted) {
-    Sandbox& sandbox = running(key);
+void Enforcer::updateGroup(const Key& key, const std::string& name, const limits::Resources& wanted) {
+    Sandbox& sandbox = registry_.ready(key);
     Group& group = groupOf(sandbox, name);
     if (name == kPayload)
         throw Error(ErrorCode::InvalidArgument, "group 'payload' has its sandbox's limits; update that instead");
-    const std::optional<cgroup::Group> directory = scopeOf(sandbox).child(directoryOf(group));
+    const std::optional<cgroup::Group> directory = registry_.scopeOf(sandbox).child(directoryOf(group));
     if (!directory) throw Error(ErrorCode::NoSuchGroup, "the directory of group " + quoted(name) + " is gone");
     refuseIfInUse(*directory, wanted);
     sandbox::updateGroup(*directory, group, wanted, groupRules());
-    observer_.groupChanged(sandbox, group);
+    registry_.observer().groupChanged(sandbox, group);
 }
 
 } // namespace scopewright::sandbox

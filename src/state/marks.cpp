@@ -4,18 +4,48 @@
 #include "base/error.h"
 #include "state/text.h"
 
+#include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
-#include <array>
+#include <cerrno>
 
 namespace scopewright::state {
 
 namespace {
 
 constexpr const char* kAttribute = "user.scopewright.group";
+constexpr const char* kIntent = "user.scopewright.intent";
 
 /// What the kernel takes for one attribute.
 constexpr std::size_t kLongestMark = 65536;
+
+void write(int fd, const char* attribute, const std::string& text, const std::string& what) {
+    if (text.size() > kLongestMark)
+        throw Error(ErrorCode::LimitsExceeded, "the resources of " + what + " take " + std::to_string(text.size()) +
+                                                   " bytes to remember, more than " + std::to_string(kLongestMark));
+    if (::fsetxattr(fd, attribute, text.data(), text.size(), 0) < 0) throw errnoError("mark " + what);
+}
+
+std::optional<std::string> read(int fd, const char* attribute) {
+    struct stat status {};
+    if (::fstat(fd, &status) < 0 || status.st_uid != ::geteuid()) return std::nullopt;
+    // Nearly all are short.
+    std::string text(512, '\0');
+    ssize_t size = ::fgetxattr(fd, attribute, text.data(), text.size());
+    if (size < 0 && errno == ERANGE) {
+        text.resize(kLongestMark);
+        size = ::fgetxattr(fd, attribute, text.data(), text.size());
+    }
+    if (size < 0) return std::nullopt;
+    text.resize(static_cast<std::size_t>(size));
+    return text;
+}
+
+void remove(int fd, const char* attribute) {
+    if (::fremovexattr(fd, attribute) < 0 && errno != ENODATA && errno != ENODEV && errno != ENOENT)
+        throw errnoError("take a mark away");
+}
 
 } // namespace
 
@@ -45,20 +75,35 @@ std::optional<Mark> parseMark(std::string_view text) {
 }
 
 void setMark(int fd, const Mark& mark) {
-    const std::string text = toText(mark);
-    if (text.size() > kLongestMark)
-        throw Error(ErrorCode::LimitsExceeded, "the resources of group " + quoted(mark.name) + " take " +
-                                                   std::to_string(text.size()) + " bytes to remember, more than " +
-                                                   std::to_string(kLongestMark));
-    if (::fsetxattr(fd, kAttribute, text.data(), text.size(), 0) < 0)
-        throw errnoError("mark group " + quoted(mark.name));
+    write(fd, kAttribute, toText(mark), "group " + quoted(mark.name));
 }
 
 std::optional<Mark> readMark(int fd) {
-    std::array<char, kLongestMark> buffer;
-    const ssize_t size = ::fgetxattr(fd, kAttribute, buffer.data(), buffer.size());
-    if (size < 0) return std::nullopt;
-    return parseMark(std::string_view(buffer.data(), static_cast<std::size_t>(size)));
+    const std::optional<std::string> text = read(fd, kAttribute);
+    return text ? parseMark(*text) : std::nullopt;
+}
+
+bool isMarked(int fd) {
+    return ::fgetxattr(fd, kAttribute, nullptr, 0) >= 0;
+}
+
+void removeMark(int fd) {
+    remove(fd, kAttribute);
+}
+
+void setIntent(int fd, const std::string& resources) {
+    write(fd, kIntent, seal("v=1 res=" + resources), "an update");
+}
+
+std::optional<std::string> readIntent(int fd) {
+    const std::optional<std::string> text = read(fd, kIntent);
+    const auto words = text ? unseal(*text) : std::nullopt;
+    if (!words || !words->contains("v") || words->at("v") != "1" || !words->contains("res")) return std::nullopt;
+    return words->at("res");
+}
+
+void clearIntent(int fd) {
+    remove(fd, kIntent);
 }
 
 } // namespace scopewright::state

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What a group is: an extended attribute on one of its files, written last. A group without it does not exist; it goes
-// with the group, so nothing can outlive what it describes.
+// with the group, so nothing can outlive what it describes. Beside it stands for a while what a group is to become.
 #pragma once
 
 #include <optional>
@@ -26,7 +26,19 @@ std::optional<Mark> parseMark(std::string_view text);
 /// `fd` is the group's boundary file. Throws when the kernel refuses.
 void setMark(int fd, const Mark& mark);
 
-/// Nothing for a file without a mark, or with one that cannot be read.
+/// Nothing for a file without a mark, or with one that cannot be read; nor for one that belongs to another uid, who
+/// could write there what they like.
 std::optional<Mark> readMark(int fd);
+
+/// Whether there is a mark, one that cannot be read too.
+bool isMarked(int fd);
+
+void removeMark(int fd);
+
+/// What an update is about to put in force: written before its first step and cleared after its last, so that a daemon
+/// that finds one knows what to finish.
+void setIntent(int fd, const std::string& resources);
+std::optional<std::string> readIntent(int fd);
+void clearIntent(int fd);
 
 } // namespace scopewright::state

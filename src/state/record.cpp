@@ -27,6 +27,8 @@ std::string describe(std::string_view words, const Record& record) {
                          " unit=" + record.unit + " tok=" + record.token + " req=" + record.request;
     if (record.user) fields += " user=" + std::to_string(*record.user);
     if (record.group) fields += " group=" + std::to_string(*record.group);
+    if (record.adopted) fields += " adopted=1";
+    if (!record.resources.empty()) fields += " res=" + toBase64(record.resources);
     return std::string(words) + " " + std::string(kOpening) + seal(fields) + "]";
 }
 
@@ -43,8 +45,18 @@ ReadRecord readRecord(std::string_view description) {
         if (!words->contains(key)) return {RecordState::Corrupt, {}};
     const std::optional<unsigned> uid = toNumber(words->at("uid"));
     if (!uid || words->at("id").empty()) return {RecordState::Corrupt, {}};
-    Record record{words->at("id"),  *uid,         words->at("unit"), words->at("tok"),
-                  words->at("req"), std::nullopt, std::nullopt};
+    Record record;
+    record.id = words->at("id");
+    record.uid = *uid;
+    record.unit = words->at("unit");
+    record.token = words->at("tok");
+    record.request = words->at("req");
+    record.adopted = words->contains("adopted");
+    if (auto resources = words->find("res"); resources != words->end()) {
+        const std::optional<std::string> text = fromBase64(resources->second);
+        if (!text) return {RecordState::Corrupt, {}};
+        record.resources = *text;
+    }
     if (auto user = words->find("user"); user != words->end()) record.user = toNumber(user->second);
     if (auto group = words->find("group"); group != words->end()) record.group = toNumber(group->second);
     return {RecordState::Ours, record};

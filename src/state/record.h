@@ -20,6 +20,9 @@ struct Record {
     /// To whom the payload is handed, if to anyone.
     std::optional<uid_t> user;
     std::optional<gid_t> group;
+    /// What was asked for, as the limits layer writes it: whoever finds a start that was cut short can finish it.
+    std::string resources;
+    bool adopted = false; ///< another program started the unit
 
     bool operator==(const Record&) const = default;
 };

@@ -19,6 +19,8 @@ std::uint32_t crc32(std::string_view text) {
     return ~crc;
 }
 
+constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
 constexpr std::string_view kSeal = " crc=";
 constexpr std::size_t kSealSize = kSeal.size() + 8;
 
@@ -53,6 +55,36 @@ std::optional<std::map<std::string, std::string, std::less<>>> unseal(std::strin
         fields.remove_prefix(space == std::string_view::npos ? fields.size() : space + 1);
     }
     return words;
+}
+
+std::string toBase64(std::string_view bytes) {
+    std::string text;
+    std::uint32_t bits = 0;
+    int have = 0;
+    for (char c : bytes) {
+        bits = bits << 8 | static_cast<unsigned char>(c);
+        for (have += 8; have >= 6; have -= 6)
+            text += kDigits[bits >> (have - 6) & 63];
+    }
+    if (have > 0) text += kDigits[bits << (6 - have) & 63];
+    return text;
+}
+
+std::optional<std::string> fromBase64(std::string_view text) {
+    std::string bytes;
+    std::uint32_t bits = 0;
+    int have = 0;
+    for (char c : text) {
+        const std::size_t digit = kDigits.find(c);
+        if (digit == std::string_view::npos) return std::nullopt;
+        bits = bits << 6 | static_cast<std::uint32_t>(digit);
+        have += 6;
+        if (have < 8) continue;
+        have -= 8;
+        bytes += static_cast<char>(bits >> have & 255);
+    }
+    if (toBase64(bytes) != text) return std::nullopt;
+    return bytes;
 }
 
 } // namespace scopewright::state

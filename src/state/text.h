@@ -18,4 +18,8 @@ std::string seal(const std::string& fields);
 /// The words of a sealed line; nothing if the checksum is missing or wrong, or a word has no '='.
 std::optional<std::map<std::string, std::string, std::less<>>> unseal(std::string_view line);
 
+/// RFC 4648's alphabet for URLs, without padding: of what a unit's description can hold.
+std::string toBase64(std::string_view bytes);
+std::optional<std::string> fromBase64(std::string_view text);
+
 } // namespace scopewright::state

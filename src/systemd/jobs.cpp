@@ -21,6 +21,10 @@ int Jobs::onJobRemoved(sd_bus_message* message, void* userdata, sd_bus_error*) n
             bus::unpack<std::uint32_t, bus::ObjectPath, std::string, std::string>(bus::Message::share(message));
         const char* sender = sd_bus_message_get_sender(message);
         const Job over{job.path, sender ? sender : ""};
+        if (self.watches_.find(unit) == self.watches_.end()) {
+            if (self.others_ && result == "done") self.others_(unit);
+            return 0;
+        }
         // A woken task may end its watch or start another, so every step asks the map again.
         std::vector<Watch*> present;
         for (auto [at, end] = self.watches_.equal_range(unit); at != end; ++at)

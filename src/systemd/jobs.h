@@ -7,6 +7,7 @@
 #include "bus/bus.h"
 #include "bus/loop.h"
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -51,11 +52,15 @@ public:
         async::Completion<bool>* waiting_ = nullptr;
     };
 
+    /// `others` hears of units whose job was done and that nobody watches.
+    void onOthers(std::function<void(const std::string& unit)> others) { others_ = std::move(others); }
+
 private:
     static int onJobRemoved(sd_bus_message* message, void* userdata, sd_bus_error*) noexcept;
 
     bus::Connection& connection_;
     std::multimap<std::string, Watch*> watches_;
+    std::function<void(const std::string&)> others_;
     bus::Slot match_;
 };
 

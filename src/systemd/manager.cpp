@@ -166,17 +166,26 @@ async::Task<std::optional<Unit>> Manager::inspect(std::string unit) {
 }
 
 async::Task<std::string> Manager::controlGroup(std::string unit) {
-    return unitProperty(std::move(unit), kScope, "ControlGroup");
+    Value value = co_await unitProperty(unit, kScope, "ControlGroup");
+    const std::string* text = std::get_if<std::string>(&value);
+    co_return text ? *text : std::string();
 }
 
-async::Task<std::string> Manager::unitProperty(std::string unit, std::string interface, std::string property) {
+async::Task<bus::Microseconds> Manager::stopTimeout(std::string unit) {
+    Value value = co_await unitProperty(unit, kScope, "TimeoutStopUSec");
+    const std::uint64_t* number = std::get_if<std::uint64_t>(&value);
+    // For PID 1 it can be "infinity"; a caller of ours waits for an end.
+    const bool bounded = number && *number < static_cast<std::uint64_t>(patience_.count());
+    co_return bounded ? bus::Microseconds(static_cast<std::int64_t>(*number)) : patience_;
+}
+
+async::Task<Value> Manager::unitProperty(std::string unit, std::string interface, std::string property) {
     bus::Message call = bus::methodCall(connection_.raw(), kDestination, unitPath(unit).c_str(), kProperties, "Get",
                                         interface, property);
     bus::Message reply = co_await connection_.call(call, patience_);
     Value value;
     bus::read(reply.raw(), value);
-    const std::string* text = std::get_if<std::string>(&value);
-    co_return text ? *text : std::string();
+    co_return value;
 }
 
 async::Task<Properties> Manager::scopeProperties(std::string unit) {

@@ -63,13 +63,19 @@ public:
     /// The scope's cgroup, relative to the root of the hierarchy; empty when it has none.
     async::Task<std::string> controlGroup(std::string unit);
 
+    /// TimeoutStopUSec of a scope.
+    async::Task<bus::Microseconds> stopTimeout(std::string unit);
+
     async::Task<std::vector<Unit>> listScopes();
+
+    /// `others` hears of units for which PID 1 has done a job that was not asked for here.
+    void onOthersJobs(std::function<void(const std::string& unit)> others) { jobs_.onOthers(std::move(others)); }
 
 private:
     async::Task<void> awaitJob(Jobs::Watch& watch, std::string unit, Job job, std::string verb);
     async::Task<bool> jobPending(std::string unit, std::string job);
     bus::Message request(const char* member) const;
-    async::Task<std::string> unitProperty(std::string unit, std::string interface, std::string property);
+    async::Task<Value> unitProperty(std::string unit, std::string interface, std::string property);
 
     bus::Connection& connection_;
     const bus::Microseconds& patience_;

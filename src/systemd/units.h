@@ -13,6 +13,8 @@ class UnitsObserver {
 public:
     virtual void recheck(const std::string& unit) = 0;
     virtual void recheckAll() = 0;
+    /// PID 1 has carried out a job for somebody else: an administrator's stop, most of all.
+    virtual void jobDone(const std::string& unit) = 0;
 
 protected:
     ~UnitsObserver() = default;

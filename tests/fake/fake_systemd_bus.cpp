@@ -288,6 +288,7 @@ int FakeSystemd::setUnitProperties(sd_bus_message* m) {
                           "Cannot set property " + std::string(fixed) + ", or unknown property.");
     if (const std::string error = refuseProperties(name, changed, why); !error.empty()) return refuse(m, error, why);
     unit->properties = merged(std::move(unit->properties), changes);
+    if (changed.count("Description")) unit->description = unit->text("Description");
     return reply(m);
 }
 

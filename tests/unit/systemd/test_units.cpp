@@ -15,6 +15,7 @@ class Notes : public systemd::UnitsObserver {
 public:
     void recheck(const std::string& unit) override { units.push_back(unit); }
     void recheckAll() override { ++all; }
+    void jobDone(const std::string& unit) override { units.push_back("done " + unit); }
 
     std::vector<std::string> units;
     int all = 0;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Settling a unit against what PID 1 and the kernel say of it: one path for the start, for signals and for reloads.
+#include "sandbox/recovery.h"
+
 #include "base/error.h"
 #include "base/log.h"
+#include "sandbox/furnish.h"
 #include "sandbox/groups.h"
-#include "sandbox/sandboxes.h"
 #include "sandbox/settle.h"
 #include "state/marks.h"
 
@@ -15,6 +17,12 @@ namespace scopewright::sandbox {
 namespace {
 
 constexpr std::chrono::milliseconds kBetweenLooks{250};
+
+/// Why a sandbox is no more: see Removed in org.scopewright1(5).
+const char* reasonOf(UnitState unit, const Sandbox& sandbox) {
+    if (unit == UnitState::Failed) return "failed";
+    return sandbox.jobDone ? "unit-stopped" : "exited";
+}
 
 UnitState unitState(const std::optional<systemd::Unit>& unit) {
     if (!unit || unit->activeState == "inactive") return UnitState::Absent;
@@ -71,9 +79,8 @@ Observation observe(const std::string& unit, const std::optional<systemd::Unit>&
 
 } // namespace
 
-async::Task<void> Sandboxes::recover() {
-    watching_.spawn(watchFiles());
-    const std::vector<systemd::Unit> units = co_await systemd_.listScopes();
+async::Task<void> Recovery::run() {
+    const std::vector<systemd::Unit> units = co_await host_.systemd.listScopes();
     for (const systemd::Unit& unit : units) {
         if (state::readRecord(unit.description).state == state::RecordState::Foreign) continue;
         // What takes PID 1 time must not keep the first caller waiting.
@@ -85,29 +92,34 @@ async::Task<void> Sandboxes::recover() {
         }
         if (!settled) settleLater(unit.name);
     }
-    log::info("found " + std::to_string(sandboxes_.size()) + " sandboxes");
+    log::info("found " + std::to_string(registry_.all().size()) + " sandboxes");
 }
 
 /// Nearly all signals of a busy host are about units that are no sandboxes; those of a unit on which an operation is
 /// under way are its own business.
-void Sandboxes::recheck(const std::string& unit) {
-    auto known = byUnit_.find(unit);
-    if (known != byUnit_.end() && at(known->second).state == State::Running) settleLater(unit);
+void Recovery::recheck(const std::string& unit) {
+    const Sandbox* sandbox = registry_.ofUnit(unit);
+    if (sandbox && sandbox->up()) settleLater(unit);
 }
 
-void Sandboxes::recheckAll() {
-    for (const auto& [unit, key] : byUnit_)
-        recheck(unit);
+void Recovery::recheckAll() {
+    for (const auto& [key, sandbox] : registry_.all())
+        recheck(sandbox.unit);
+}
+
+void Recovery::jobDone(const std::string& unit) {
+    if (Sandbox* sandbox = registry_.ofUnit(unit)) sandbox->jobDone = true;
+    recheck(unit);
 }
 
 /// One at a time: a daemon-reload asks for all of them at once, and dbus-daemon takes 128 unanswered calls.
-void Sandboxes::settleLater(const std::string& unit) {
+void Recovery::settleLater(const std::string& unit) {
     due_.insert(unit);
     if (std::exchange(settling_, true)) return;
     background_.spawn(settleDue());
 }
 
-async::Task<void> Sandboxes::settleDue() {
+async::Task<void> Recovery::settleDue() {
     std::set<std::string> unsettled;
     for (;;) {
         while (!due_.empty()) {
@@ -118,14 +130,14 @@ async::Task<void> Sandboxes::settleDue() {
             if (!settled) unsettled.insert(unit);
         }
         if (unsettled.empty()) break;
-        co_await bus::sleepFor(event_, kBetweenLooks);
+        co_await bus::sleepFor(host_.event, kBetweenLooks);
         due_.merge(unsettled);
         unsettled.clear();
     }
     settling_ = false;
 }
 
-async::Task<bool> Sandboxes::trySettle(std::string unit) {
+async::Task<bool> Recovery::trySettle(std::string unit) {
     try {
         const bool settled = co_await settleOnce(unit);
         co_return settled;
@@ -135,69 +147,80 @@ async::Task<bool> Sandboxes::trySettle(std::string unit) {
     }
 }
 
-async::Task<bool> Sandboxes::settleOnce(std::string unit) {
-    std::optional<systemd::Unit> seen = co_await systemd_.inspect(unit);
+async::Task<bool> Recovery::settleOnce(std::string unit) {
+    std::optional<systemd::Unit> seen = co_await host_.systemd.inspect(unit);
     const bool settled = co_await settleSeen(unit, seen);
     co_return settled;
 }
 
-async::Task<bool> Sandboxes::settleSeen(std::string unit, std::optional<systemd::Unit> seen) {
+async::Task<bool> Recovery::settleSeen(std::string unit, std::optional<systemd::Unit> seen) {
     const std::optional<state::Record> record = ownRecord(unit, seen);
     std::string path;
-    if (record && unitState(seen) == UnitState::Active) path = co_await systemd_.controlGroup(unit);
+    if (record && unitState(seen) == UnitState::Active) path = co_await host_.systemd.controlGroup(unit);
 
     // No wait from here to the verdict's deed: it is about what is there now.
-    const auto known = byUnit_.find(unit);
-    const std::optional<Key> entry = known == byUnit_.end() ? std::nullopt : std::optional(known->second);
+    const Sandbox* entry = registry_.ofUnit(unit);
     // An operation under way looks for itself, and knows more than this does; but it may be one that is about to be
     // refused because of this very unit, and then nobody else would look.
-    if (entry && at(*entry).state != State::Running) co_return false;
+    if (entry && !entry->up()) co_return false;
 
-    const std::optional<cgroup::Group> scope = path.empty() ? std::nullopt : root_.open(path);
+    const std::optional<cgroup::Group> scope = path.empty() ? std::nullopt : host_.root.open(path);
     switch (settle(observe(unit, seen, scope))) {
         case Verdict::Ignore:
         case Verdict::SetAside: break;
         case Verdict::Forget:
-            if (entry) retire(*entry);
-            if (record && unitState(seen) == UnitState::Failed) co_await systemd_.resetFailed(unit);
+            if (entry) registry_.retire(Key(entry->key), reasonOf(unitState(seen), *entry));
+            if (record && unitState(seen) == UnitState::Failed) co_await host_.systemd.resetFailed(unit);
             break;
         case Verdict::Wait: co_return false;
         case Verdict::Stop:
             // The next look finds it gone.
-            co_await systemd_.stopUnit(unit);
+            co_await host_.systemd.stopUnit(unit);
             co_return false;
-        case Verdict::Finish: {
-            const cgroup::Group leaf = furnish(*scope, *record);
-            state::setMark(leaf.boundaryFile().value(), markOf(kPayload, kPayload, {}, {}));
-            load(*seen, *record, *scope, path);
+        case Verdict::Finish: finish(*seen, *record, *scope, path); break;
+        case Verdict::Keep: {
+            Sandbox* kept = entry ? registry_.find(Key(entry->key)) : load(*seen, *record, *scope, path);
+            if (!kept) break;
+            const Key key = kept->key;
+            if (!entry) co_await enforcer_.resume(key);
+            // After a reload, or while nobody watched, somebody may have written to our files.
+            if (Sandbox* present = registry_.find(key)) enforcer_.restore(*present);
             break;
         }
-        case Verdict::Keep:
-            if (!entry) load(*seen, *record, *scope, path);
-            // After a reload, or while nobody watched, somebody may have written to our files.
-            if (Sandbox* kept = find(Key{record->uid, record->id})) restore(*kept);
-            break;
     }
     co_return true;
 }
 
-void Sandboxes::load(const systemd::Unit& unit, const state::Record& record, const cgroup::Group& scope,
-                     const std::string& controlGroup) {
+/// The unit has told PID 1 and us all there is to know: what is left are our own steps.
+void Recovery::finish(const systemd::Unit& unit, const state::Record& record, const cgroup::Group& scope,
+                      const std::string& controlGroup) {
+    const std::optional<limits::Resources> asked = limits::fromText(record.resources);
+    if (!asked) log::warning("unit " + quoted(unit.name) + ": what was asked for cannot be read");
+    const limits::Resources resources = asked.value_or(limits::Resources());
+    const limits::ScopePlan plan = enforcer_.plan(resources, !record.adopted);
+    Undo unneeded;
+    furnish(host_, scope, controlGroup, Furnishing{record, resources, plan}, unneeded);
+    load(unit, record, scope, controlGroup);
+}
+
+/// Null if another unit has a better claim to be the sandbox.
+Sandbox* Recovery::load(const systemd::Unit& unit, const state::Record& record, const cgroup::Group& scope,
+                        const std::string& controlGroup) {
     const Key key{record.uid, record.id};
-    if (const Sandbox* other = find(key)) {
+    if (const Sandbox* other = registry_.find(key)) {
         const bool stronger = unit.name == defaultUnit(key) && other->unit != unit.name;
         log::warning("units " + quoted(unit.name) + " and " + quoted(other->unit) + " both claim to be sandbox " +
                      label(key) + "; the " + (stronger ? "former" : "latter") + " is believed");
-        if (!stronger) return;
-        retire(key);
+        if (!stronger) return nullptr;
+        registry_.retire(key, "unit-stopped");
     }
+    // In a scope that another program made, directories without a mark are that program's.
+    if (!record.adopted) removeLeftovers(scope);
     Sandbox sandbox;
     sandbox.key = key;
     sandbox.unit = unit.name;
     sandbox.controlGroup = controlGroup;
-    const std::size_t end = controlGroup.rfind('/');
-    const std::size_t start = end == 0 ? std::string::npos : controlGroup.rfind('/', end - 1);
-    sandbox.slice = start == std::string::npos ? "-.slice" : controlGroup.substr(start + 1, end - start - 1);
+    sandbox.slice = sliceOf(controlGroup);
     sandbox.record = record;
     sandbox.groups = readGroups(scope, controlGroup);
     auto payload = sandbox.groups.find(kPayload);
@@ -205,8 +228,13 @@ void Sandboxes::load(const systemd::Unit& unit, const state::Record& record, con
         throw Error(ErrorCode::Io, "the payload group of unit " + quoted(unit.name) + " cannot be read");
     sandbox.resources = payload->second.resources;
     sandbox.skipped = payload->second.skipped;
-    byUnit_.emplace(sandbox.unit, key);
-    announce(sandboxes_.emplace(key, std::move(sandbox)).first->second);
+    const std::vector<cgroup::Group> groups = processGroups(scope, sandbox);
+    const bool frozen = !groups.empty() && groups.front().read("cgroup.freeze").value_or("0\n") == "1\n";
+    // A freeze, or a thaw, that was cut short: the payload says which it was.
+    if (frozen) writeFreezer(groups, true);
+    Sandbox& added = registry_.add(std::move(sandbox));
+    registry_.announce(added, frozen ? State::Frozen : State::Running);
+    return &added;
 }
 
 } // namespace scopewright::sandbox

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "api/changes.h"
+
+#include <vector>
+
+namespace scopewright::api {
+
+Changes::Changes(bus::Connection& connection) : connection_(connection) {
+    sd_event_source* source = nullptr;
+    bus::check(sd_event_add_defer(connection_.event(), &source, onTurn, this), "add a turn's end");
+    turn_.reset(source);
+    bus::check(sd_event_source_set_enabled(source, SD_EVENT_OFF), "wait for changes");
+}
+
+void Changes::add(const std::string& path, const char* interface, const char* property) {
+    changed_[{path, interface}].insert(property);
+    sd_event_source_set_enabled(turn_.get(), SD_EVENT_ONESHOT);
+}
+
+void Changes::drop(const std::string& path) {
+    std::erase_if(changed_, [&](const auto& entry) { return entry.first.first == path; });
+}
+
+int Changes::onTurn(sd_event_source*, void* userdata) noexcept {
+    Changes& self = *static_cast<Changes*>(userdata);
+    for (const auto& [object, properties] : std::exchange(self.changed_, {})) {
+        std::vector<char*> names;
+        for (const std::string& property : properties)
+            names.push_back(const_cast<char*>(property.c_str()));
+        names.push_back(nullptr);
+        sd_bus_emit_properties_changed_strv(self.connection_.raw(), object.first.c_str(), object.second.c_str(),
+                                            names.data());
+    }
+    return 0;
+}
+
+} // namespace scopewright::api
