@@ -119,9 +119,15 @@ async::Task<void> Sandboxes::takeOver(SandboxSpec& spec, Former& former) {
         former.properties.push_back({"Description", wordsOf(unit->description)});
         Properties properties = plan.properties;
         properties.push_back({"Description", state::describe(spec.words, spec.record)});
-        former.changed = true;
-        async::Task<void> call = host_.systemd.setUnitProperties(spec.unit, properties);
-        told = co_await enforcer_.taken(std::move(call), plan.properties);
+        try {
+            async::Task<void> call = host_.systemd.setUnitProperties(spec.unit, properties);
+            told = co_await enforcer_.taken(std::move(call), plan.properties);
+            former.changed = told;
+        } catch (const Error& error) {
+            // A lost answer may be that of a call that was carried out.
+            former.changed = error.code() == ErrorCode::NoReply || error.code() == ErrorCode::Timeout;
+            throw;
+        }
     }
     std::ranges::set_difference(scope->controllers(), scope->passedOn(), std::back_inserter(former.passedOn));
     const Furnishing furnishing{spec.record, spec.resources, plan, spec.strict};

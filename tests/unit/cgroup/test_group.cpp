@@ -351,3 +351,58 @@ TEST_CASE("a group's descriptors are not inherited") {
     const UniqueFd events = here.group.events();
     CHECK((::fcntl(events.value(), F_GETFD) & FD_CLOEXEC) != 0);
 }
+
+TEST_CASE("every group below is visited once, with a bounded number of descriptors") {
+    NEEDS_CGROUPS();
+    Place place;
+    const std::vector<std::string> made{"/a", "/a/x", "/a/x/y", "/b", "/b/x", "/b/z"};
+    for (const std::string& path : made)
+        place.tree.make(place.tree.prefix() + path);
+    const std::size_t before = openDescriptors();
+    std::size_t most = 0;
+    std::vector<ino_t> seen;
+    place.group.visit([&](const Group& group) {
+        struct stat status {};
+        REQUIRE(::fstat(group.fd(), &status) == 0);
+        seen.push_back(status.st_ino);
+        most = std::max(most, openDescriptors());
+    });
+    CHECK(seen.size() == made.size() + 1);
+    std::ranges::sort(seen);
+    CHECK(std::ranges::unique(seen).empty());
+    CHECK(most <= before + 3);
+    CHECK(openDescriptors() == before);
+}
+
+TEST_CASE("the threads of a process whose leader has exited are found") {
+    NEEDS_CGROUPS();
+    Place place;
+    Child split(place.tree, place.tree.prefix() + "/before", Child::Kind::SplitLeader);
+    place.group.makeChild("a");
+    const Group group = *place.group.child("a");
+    // Its threads move; the leader, which has exited, does not.
+    REQUIRE(group.tryWrite("cgroup.procs", std::to_string(split.pid())) == 0);
+    REQUIRE(group.populated() == true);
+    for (pid_t pid : group.threads())
+        CHECK(pid != split.pid());
+    CHECK(group.threads().size() == 1);
+    CHECK(group.processes().empty());
+}
+
+TEST_CASE("events that this kernel does not tell of are nothing") {
+    NEEDS_CGROUPS();
+    Place place;
+    CHECK(place.group.event("populated") == false);
+    CHECK(place.group.event("frozen") == false);
+    CHECK_FALSE(place.group.event("no-such-event"));
+}
+
+TEST_CASE("a group as a place gives no access to its files that its path does not") {
+    NEEDS_CGROUPS();
+    Place place;
+    const UniqueFd fd = place.group.place();
+    CHECK((::fcntl(fd.value(), F_GETFL) & O_PATH) != 0);
+    CHECK((::fcntl(fd.value(), F_GETFD) & FD_CLOEXEC) != 0);
+    CHECK(::fchmod(fd.value(), 0777) < 0);
+    CHECK(place.group.owner() == ::geteuid());
+}

@@ -116,6 +116,86 @@ TEST_CASE("a sandbox whose start was cut short after the job is finished by the 
     CHECK(bench.groups("web") == Lines{"payload payload"});
 }
 
+TEST_CASE("a start that was cut short is finished with all that was asked for") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    Child& child = bench.child();
+    const Properties asked = with(with(with(pids(child), "Token", std::string("t-1")), "cpu.burst", std::int64_t(1000)),
+                                  "pids.limit", std::int64_t(64));
+    // The first daemon sends its call, and no more.
+    Pending lost = bench.create("a-slow", asked);
+    REQUIRE(bench.until([&] { return bench.systemd.find(bench.unitOf("a-slow")) != nullptr; }));
+    bench.crash();
+    REQUIRE(bench.until([&] { return bench.systemd.find(bench.unitOf("a-slow"))->activeState == "active"; }));
+    bench.restart();
+    const std::string resources = bench.property(bench.path("a-slow"), Bench::kSandbox, "Resources");
+    CHECK(resources.find("cpu.burst") != std::string::npos);
+    CHECK(resources.find("pids.limit") != std::string::npos);
+    // This hierarchy has no cpu controller to give a burst to, and that is told.
+    CHECK(bench.property(bench.path("a-slow"), Bench::kSandbox, "Skipped").find("cpu.burst") != std::string::npos);
+    CHECK(bench.answer(bench.create("a-slow", asked))->text == "");
+    CHECK(bench.systemd.logged("StartTransientUnit " + bench.unitOf("a-slow")) == 1);
+    CHECK(bench.systemd.logged("SetUnitProperties " + bench.unitOf("a-slow")) == 0);
+}
+
+TEST_CASE("an update that was cut short is carried out by the next daemon") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    Child& child = bench.child();
+    REQUIRE(bench.answer(bench.create("web", with(pids(child), "pids.limit", std::int64_t(64))))->text == "");
+    REQUIRE(
+        bench.answer(bench.createCompat("web", "c", Properties(1, Property{"pids.limit", std::int64_t(8)})))->text ==
+        "");
+    bench.crash();
+    const cgroup::Group scope = *cgroup::Group::openRoot(bench.tree().mountPoint()).open(bench.scopeOf("web"));
+    state::setIntent(scope.child("payload")->boundaryFile().value(), R"({"pids":{"limit":100}})");
+    state::setIntent(scope.child("c")->boundaryFile().value(), R"({"pids":{"limit":9}})");
+    bench.restart();
+    CHECK(bench.systemd.find(bench.unitOf("web"))->text("TasksMax") == "100");
+    CHECK(bench.property(bench.path("web"), Bench::kSandbox, "Resources") == "pids.limit 100");
+    CHECK(bench.property(bench.path("web") + "/group/c", Bench::kGroup, "Resources") == "pids.limit 9");
+    CHECK_FALSE(state::readIntent(scope.child("payload")->boundaryFile().value()));
+    CHECK_FALSE(state::readIntent(scope.child("c")->boundaryFile().value()));
+    bench.restart();
+    CHECK(bench.property(bench.path("web"), Bench::kSandbox, "Resources") == "pids.limit 100");
+}
+
+TEST_CASE("an update that was cut short and that PID 1 refuses now is taken back") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    Child& child = bench.child();
+    REQUIRE(bench.answer(bench.create("a-refuseset", with(pids(child), "pids.limit", std::int64_t(64))))->text == "");
+    bench.crash();
+    const std::string group = bench.scopeOf("a-refuseset") + "/payload";
+    const cgroup::Group payload = *cgroup::Group::openRoot(bench.tree().mountPoint()).open(group);
+    for (const char* intent : {R"({"pids":{"limit":100}})", "no text of ours"}) {
+        state::setIntent(payload.boundaryFile().value(), intent);
+        bench.restart();
+        CHECK(bench.property(bench.path("a-refuseset"), Bench::kSandbox, "Resources") == "pids.limit 64");
+        CHECK_FALSE(state::readIntent(payload.boundaryFile().value()));
+        CHECK(bench.state("a-refuseset") == "running");
+    }
+}
+
+TEST_CASE("directories of groups that were being made, or removed, are gone with the next daemon") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    Child& child = bench.sandbox("web");
+    REQUIRE(bench.answer(bench.createCompat("web", "c"))->text == "");
+    bench.crash();
+    bench.tree().make(bench.scopeOf("web") + "/half/nested");
+    bench.tree().make(bench.scopeOf("web") + "/lived");
+    Child& second = bench.child();
+    REQUIRE(bench.tree().move(bench.scopeOf("web") + "/lived", second.pid()));
+    bench.restart();
+    CHECK_FALSE(bench.tree().exists(bench.scopeOf("web") + "/half"));
+    CHECK(bench.tree().exists(bench.scopeOf("web") + "/c"));
+    CHECK(bench.groups("web") == Lines{"c compat", "payload payload"});
+    // What holds a process is left alone, whatever it is.
+    CHECK(second.controlGroup() == bench.scopeOf("web") + "/lived");
+    CHECK(child.alive());
+}
+
 TEST_CASE("a start that was cut short at any later step is finished all the same") {
     NEEDS_CGROUPS();
     for (const bool moved : {false, true}) {

@@ -2,9 +2,13 @@
 // The end of a sandbox: asked for, caused by an administrator, or come by itself.
 #include "bench.h"
 
+#include "cgroup/group.h"
+
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <csignal>
+#include <functional>
 
 using namespace scopewright;
 using namespace scopewright::unit;
@@ -69,6 +73,69 @@ TEST_CASE("groups below the payload, and compat groups, go with their sandbox") 
     REQUIRE(bench.answer(bench.createCompat("web", "c1"))->text == "");
     bench.tree().make(bench.scopeOf("web") + "/payload/a/b");
     REQUIRE(bench.tree().move(bench.scopeOf("web") + "/payload/a/b", child.pid()));
+    REQUIRE(bench.answer(stop(bench, "web"))->text == "");
+    CHECK_FALSE(child.alive());
+    gone(bench, "web");
+}
+
+TEST_CASE("clients are told why a sandbox is gone") {
+    NEEDS_CGROUPS();
+    struct Expected {
+        const char* reason;
+        std::function<void(Bench&, Child&)> end;
+    };
+    for (const Expected& row : {Expected{"stopped", [](Bench&b, Child&) { b.answer(stop(b, "web")); }},
+                                Expected{"exited", [](Bench&, Child&c) { c.kill(); }},
+                                Expected{"unit-stopped", [](Bench&b, Child&) { b.systemd.stop(b.unitOf("web")); }}}) {
+        CAPTURE(row.reason);
+        Bench bench;
+        Child& child = bench.sandbox("web");
+        const std::string object = bench.path("web");
+        row.end(bench, child);
+        REQUIRE(bench.until([&] { return bench.emitted("SandboxRemoved") == 1; }));
+        REQUIRE(bench.emitted("Removed") == 1);
+        const auto told = std::ranges::find(bench.signals(), "Removed", &fake::Signal::member);
+        CHECK(told->path == object);
+        sd_bus_message_rewind(told->message.raw(), 1);
+        CHECK(std::get<0>(bus::unpack<std::string>(told->message)) == row.reason);
+    }
+}
+
+TEST_CASE("a process whose leader has exited is killed as well") {
+    NEEDS_CGROUPS();
+    for (const char* verb : {"StopSandbox", "KillSandbox"}) {
+        CAPTURE(verb);
+        Bench bench;
+        bench.sandbox("web");
+        // It cannot be brought in by a caller; its leader exits in the sandbox.
+        Child& split = bench.child(Child::Kind::SplitLeader);
+        REQUIRE(bench.tree().move(bench.scopeOf("web") + "/payload", split.pid()));
+        REQUIRE(bench.tree().populated(bench.scopeOf("web") + "/payload"));
+        if (std::string(verb) == "StopSandbox")
+            REQUIRE(bench.answer(stop(bench, "web"))->text == "");
+        else
+            REQUIRE(bench.answer(kill(bench, "web", SIGKILL))->text == "");
+        CHECK(bench.until([&] { return !split.alive(); }));
+        REQUIRE(bench.until([&] { return bench.emitted("SandboxRemoved") == 1; }));
+        gone(bench, "web");
+    }
+}
+
+TEST_CASE("groups nested deeper than a path can be are removed with their sandbox") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    Child& child = bench.sandbox("web");
+    const cgroup::Group root = cgroup::Group::openRoot(bench.tree().mountPoint());
+    std::optional<cgroup::Group> current = root.open(bench.scopeOf("web") + "/payload");
+    current->write("cgroup.max.depth", "max");
+    current->write("cgroup.max.descendants", "max");
+    const std::string name(100, 'd');
+    for (int depth = 0; depth < 60; ++depth) {
+        current->makeChild(name);
+        current = current->child(name);
+    }
+    REQUIRE(current->tryWrite("cgroup.procs", std::to_string(child.pid())) == 0);
+    current.reset();
     REQUIRE(bench.answer(stop(bench, "web"))->text == "");
     CHECK_FALSE(child.alive());
     gone(bench, "web");

@@ -7,6 +7,9 @@
 #include "child.h"
 #include "state/text.h"
 
+#include <sys/xattr.h>
+#include <unistd.h>
+
 using namespace scopewright;
 using namespace scopewright::state;
 using cgroup::Group;
@@ -89,4 +92,43 @@ TEST_CASE("marking a group that is gone is an error") {
     place.removeChild("a");
     CHECK(!unit::errorOf([&] { setMark(gone.boundaryFile().value(), example()); }).empty());
     CHECK_FALSE(readMark(gone.boundaryFile().value()));
+}
+
+TEST_CASE("an intent stands beside the mark until it is cleared") {
+    if (const std::string why = CgroupTree::whyNot(); !why.empty()) SKIP_TEST(why);
+    CgroupTree tree;
+    const Group place = *Group::openRoot(tree.mountPoint()).open(tree.prefix());
+    const UniqueFd boundary = place.boundaryFile();
+    CHECK_FALSE(readIntent(boundary.value()));
+    clearIntent(boundary.value());
+    setMark(boundary.value(), example());
+    setIntent(boundary.value(), R"({"pids":{"limit":5}})");
+    CHECK(readIntent(boundary.value()) == R"({"pids":{"limit":5}})");
+    setIntent(boundary.value(), "");
+    CHECK(readIntent(boundary.value()) == "");
+    CHECK(readMark(boundary.value()) == example());
+    clearIntent(boundary.value());
+    CHECK_FALSE(readIntent(boundary.value()));
+    CHECK(readMark(boundary.value()) == example());
+    removeMark(boundary.value());
+    removeMark(boundary.value());
+    CHECK_FALSE(isMarked(boundary.value()));
+}
+
+TEST_CASE("a mark that cannot be read is a mark, and one on another uid's group is none") {
+    if (const std::string why = CgroupTree::whyNot(); !why.empty()) SKIP_TEST(why);
+    CgroupTree tree;
+    const Group place = *Group::openRoot(tree.mountPoint()).open(tree.prefix());
+    const UniqueFd boundary = place.boundaryFile();
+    REQUIRE(::fsetxattr(boundary.value(), "user.scopewright.group", "v=2", 3, 0) == 0);
+    REQUIRE(::fsetxattr(boundary.value(), "user.scopewright.intent", "v=2", 3, 0) == 0);
+    CHECK(isMarked(boundary.value()));
+    CHECK_FALSE(readMark(boundary.value()));
+    CHECK_FALSE(readIntent(boundary.value()));
+    setMark(boundary.value(), example());
+    setIntent(boundary.value(), "");
+    // What a payload makes belongs to it, and it can write there what it likes.
+    REQUIRE(::fchown(boundary.value(), 1001, 1001) == 0);
+    CHECK_FALSE(readMark(boundary.value()));
+    CHECK_FALSE(readIntent(boundary.value()));
 }

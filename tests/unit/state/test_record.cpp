@@ -31,6 +31,33 @@ TEST_CASE("a record without token, user and group comes back so") {
     CHECK(read.record == record);
 }
 
+TEST_CASE("what was asked for travels in the record, whatever characters are in it") {
+    Record record = example();
+    record.resources = R"({"unified":{"memory.high":"10"},"cpu":{"cpus":"0-3, 8"}} =]crc=)";
+    record.adopted = true;
+    const std::string text = describe("Sandbox web", record);
+    CHECK(isPlain(text.substr(text.find('[') + 1, text.size() - text.find('[') - 2)));
+    CHECK(readRecord(text).state == RecordState::Ours);
+    CHECK(readRecord(text).record == record);
+    record.resources.assign(60000, 'r');
+    CHECK(readRecord(describe("x", record)).record == record);
+}
+
+TEST_CASE("a record of an earlier daemon, which knew no resources, is read") {
+    const ReadRecord read = readRecord("Sandbox web [scopewright v=1 id=web uid=0 unit=scopewright-0-web.scope tok=t-1 "
+                                       "req=0123456789abcdef crc=87d18dc3]");
+    CHECK(read.state == RecordState::Ours);
+    CHECK(read.record.id == "web");
+    CHECK(read.record.resources == "");
+    CHECK_FALSE(read.record.adopted);
+}
+
+TEST_CASE("a record whose resources are no text of ours is damaged") {
+    const std::string fields = "v=1 id=web uid=0 unit=a.scope tok= req=0 res=";
+    CHECK(readRecord("x [scopewright " + seal(fields + "Zm8") + "]").state == RecordState::Ours);
+    CHECK(readRecord("x [scopewright " + seal(fields + "Zn8=") + "]").state == RecordState::Corrupt);
+}
+
 TEST_CASE("the longest record is one safe line of moderate length") {
     const Record record{std::string(64, 'z'), 4294967294U, std::string(255, 'u'), std::string(64, 't'), digest("x"),
                         4294967294U,          4294967294U};

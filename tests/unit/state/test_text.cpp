@@ -35,3 +35,22 @@ TEST_CASE("a line without its seal, or with a word that is no pair, is nothing")
         CHECK_FALSE(unseal(line));
     }
 }
+
+TEST_CASE("bytes of every kind and number go into a description and come back") {
+    std::string all;
+    for (int c = 0; c < 256; ++c)
+        all += static_cast<char>(c);
+    for (std::size_t size : {0U, 1U, 2U, 3U, 4U, 255U, 256U}) {
+        const std::string bytes = all.substr(0, size);
+        const std::string text = state::toBase64(bytes);
+        CAPTURE(text);
+        CHECK(text.find_first_of("+/= \n") == std::string::npos);
+        CHECK(state::fromBase64(text) == bytes);
+    }
+    // RFC 4648, without its padding.
+    CHECK(state::toBase64("foobar") == "Zm9vYmFy");
+    CHECK(state::toBase64("fo") == "Zm8");
+    CHECK(state::toBase64("\xfb\xff") == "-_8");
+    for (const char* bad : {"A", "Zm9v!", "Zm9=", "Zn", "Zm9vYmFyA"})
+        CHECK_FALSE(state::fromBase64(bad));
+}
