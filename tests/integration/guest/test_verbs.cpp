@@ -155,10 +155,10 @@ TEST_CASE("a scope that another program delegated is adopted, lives through ever
     Guest guest;
     Recorder recorder;
     Child child;
-    guest.systemd.startScope("scopewright-test-other.scope", child.pid(),
+    guest.systemd.startScope("libpod-other.scope", child.pid(),
                              {{"Delegate", true}, {"Description", std::string("another program's %n scope")}});
-    const std::string scope = guest.systemd.controlGroup("scopewright-test-other.scope");
-    const Answer answer = adopt(guest, "scopewright-test-other.scope", {{"pids.limit", std::int64_t{50}}});
+    const std::string scope = guest.systemd.controlGroup("libpod-other.scope");
+    const Answer answer = adopt(guest, "libpod-other.scope", {{"pids.limit", std::int64_t{50}}});
     const auto [object, controlGroup] = answer.get<bus::ObjectPath, std::string>();
     CHECK(controlGroup == scope);
     CHECK(child.controlGroup() == scope + "/payload");
@@ -167,7 +167,7 @@ TEST_CASE("a scope that another program delegated is adopted, lives through ever
         CHECK(guest.knows("web"));
         CHECK(guest.groups("web").size() == 2);
         CHECK(state(guest, object.path) == "running");
-        CHECK(valueOf<std::uint64_t>(guest.systemd.properties("scopewright-test-other.scope"), "TasksMax") == 50);
+        CHECK(valueOf<std::uint64_t>(guest.systemd.properties("libpod-other.scope"), "TasksMax") == 50);
         CHECK(child.controlGroup() == scope + "/payload");
     };
     look();
@@ -179,40 +179,40 @@ TEST_CASE("a scope that another program delegated is adopted, lives through ever
     guest.client.manager("StopSandbox", "web").must();
     CHECK_FALSE(child.alive());
     CHECK_FALSE(exists(scope));
-    CHECK(guest.systemd.state("scopewright-test-other.scope") == "");
+    CHECK(guest.systemd.state("libpod-other.scope") == "");
 }
 
 TEST_CASE("a scope that cannot be adopted stays as it is", "[verbs]") {
     Guest guest;
     Child plain, taken;
-    guest.systemd.startScope("scopewright-test-plain.scope", plain.pid());
-    CHECK(adopt(guest, "scopewright-test-plain.scope").error == "org.scopewright1.Error.NotDelegated");
-    CHECK(adopt(guest, "scopewright-test-none.scope").error == "org.scopewright1.Error.UnitFailed");
+    guest.systemd.startScope("libpod-plain.scope", plain.pid());
+    CHECK(adopt(guest, "libpod-plain.scope").error == "org.scopewright1.Error.NotDelegated");
+    CHECK(adopt(guest, "libpod-none.scope").error == "org.scopewright1.Error.UnitFailed");
     CHECK(adopt(guest, "init.scope").error == "org.freedesktop.DBus.Error.InvalidArgs");
-    guest.systemd.startScope("scopewright-test-taken.scope", taken.pid(), {{"Delegate", true}});
-    const std::string scope = guest.systemd.controlGroup("scopewright-test-taken.scope");
+    guest.systemd.startScope("libpod-taken.scope", taken.pid(), {{"Delegate", true}});
+    const std::string scope = guest.systemd.controlGroup("libpod-taken.scope");
     makeGroup(scope + "/payload");
-    CHECK(adopt(guest, "scopewright-test-taken.scope").error == "org.scopewright1.Error.GroupExists");
+    CHECK(adopt(guest, "libpod-taken.scope").error == "org.scopewright1.Error.GroupExists");
     CHECK(taken.controlGroup() == scope);
     CHECK(guest.list().empty());
-    guest.systemd.stop("scopewright-test-plain.scope");
-    guest.systemd.stop("scopewright-test-taken.scope");
+    guest.systemd.stop("libpod-plain.scope");
+    guest.systemd.stop("libpod-taken.scope");
 }
 
 TEST_CASE("an adoption that is refused gives everything back", "[verbs]") {
     Guest guest;
     Child child;
-    guest.systemd.startScope("scopewright-test-back.scope", child.pid(), {{"Delegate", true}});
-    const std::string scope = guest.systemd.controlGroup("scopewright-test-back.scope");
-    const std::string description = guest.systemd.find("scopewright-test-back.scope")->description;
+    guest.systemd.startScope("libpod-back.scope", child.pid(), {{"Delegate", true}});
+    const std::string scope = guest.systemd.controlGroup("libpod-back.scope");
+    const std::string description = guest.systemd.find("libpod-back.scope")->description;
     const std::string enabled = readFile(scope, "cgroup.subtree_control").value_or("");
     const Properties strict{{"Strict", true}, {"pids.limit", std::int64_t{50}}, {"memory.swappiness", std::int64_t{5}}};
-    CHECK_FALSE(adopt(guest, "scopewright-test-back.scope", strict).ok());
+    CHECK_FALSE(adopt(guest, "libpod-back.scope", strict).ok());
     CHECK(child.controlGroup() == scope);
-    CHECK(guest.systemd.find("scopewright-test-back.scope")->description == description);
+    CHECK(guest.systemd.find("libpod-back.scope")->description == description);
     CHECK(readFile(scope, "cgroup.subtree_control").value_or("") == enabled);
     CHECK(treeOf(scope) == std::vector<std::string>{scope});
-    guest.systemd.stop("scopewright-test-back.scope");
+    guest.systemd.stop("libpod-back.scope");
 }
 
 TEST_CASE("a start in the middle of which the daemon dies is finished with all that was asked for", "[verbs]") {
