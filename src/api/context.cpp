@@ -5,6 +5,76 @@
 
 namespace scopewright::api {
 
+namespace {
+
+std::string senderOf(const bus::Message& call) {
+    const char* sender = sd_bus_message_get_sender(call.raw());
+    return sender ? sender : "";
+}
+
+bool isInteractive(const bus::Message& call) {
+    return sd_bus_message_get_allow_interactive_authorization(call.raw()) > 0;
+}
+
+} // namespace
+
+async::Task<void> Context::require(bus::Message call, bus::Caller caller, const char* action,
+                                   auth::Details details) const {
+    if (sandbox::isRoot(caller.uid)) co_return;
+    const std::string sender = senderOf(call);
+    auth::Verdict verdict = co_await polkit.check(sender, action, std::move(details), isInteractive(call));
+    if (verdict == auth::Verdict::Yes) co_return;
+    const bool challenge = verdict == auth::Verdict::Challenge;
+    throw Error(challenge ? ErrorCode::InteractiveAuthorizationRequired : ErrorCode::AccessDenied,
+                "uid " + std::to_string(caller.uid) + " may not do that: polkit's " + action + " is not allowed" +
+                    (challenge ? " without asking" : ""));
+}
+
+async::Task<bool> Context::mayReachAll(bus::Message call, bus::Caller caller, const char* action) const {
+    if (sandbox::isRoot(caller.uid)) co_return true;
+    const std::string sender = senderOf(call);
+    auth::Details details;
+    auth::Verdict verdict = co_await polkit.check(sender, action, std::move(details), isInteractive(call));
+    co_return verdict == auth::Verdict::Yes;
+}
+
+async::Task<const sandbox::Sandbox*> Context::reach(bus::Message call, bus::Caller caller, sandbox::Key key,
+                                                    const char* action) const {
+    bool allowed = sandbox::mayManage(caller.uid, key.uid);
+    if (!allowed) {
+        const sandbox::Registry& registry = sandboxes.registry();
+        const auto known = registry.all().find(key);
+        const bool exists = known != registry.all().end();
+        auth::Details details{{"id", key.id},
+                              {"owner", std::to_string(key.uid)},
+                              {"unit", exists ? known->second.unit : ""},
+                              {"slice", exists ? known->second.slice : ""}};
+        const std::string sender = senderOf(call);
+        auth::Verdict verdict = co_await polkit.check(sender, action, std::move(details), isInteractive(call));
+        allowed = verdict == auth::Verdict::Yes;
+    }
+    if (!allowed) throw Error(ErrorCode::NoSuchSandbox, "there is no sandbox " + quoted(sandbox::label(key)));
+    co_return &sandboxes.registry().at(key);
+}
+
+bool Context::mayLookAt(const sandbox::Key& key) const {
+    sd_bus_message* question = sd_bus_get_current_message(connection.raw());
+    if (!question || sd_bus_message_is_method_call(question, nullptr, nullptr) <= 0) return true;
+    const std::optional<bus::Caller> asker = callers.known(sd_bus_message_get_sender(question));
+    return asker && sandbox::mayManage(asker->uid, key.uid);
+}
+
+bool Context::isOwnCall(const char* interface) const {
+    sd_bus_message* question = sd_bus_get_current_message(connection.raw());
+    return question && sd_bus_message_is_method_call(question, interface, nullptr) > 0;
+}
+
+void Context::attach(const sandbox::Key& key, const std::string& group, const Property& processes,
+                     const bus::Caller& caller) const {
+    if (processes.name == "PIDs") requireSamePids(caller);
+    sandboxes.attach(key, group, sandbox::parseProcesses(processes, config), caller.uid);
+}
+
 void requireSamePids(const bus::Caller& caller) {
     if (!sandbox::sharesPidNamespace(caller.pid))
         throw Error(ErrorCode::NotSupported,

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What the objects on the bus share: the registry behind them, and who is calling.
+// What the objects on the bus share: the registry behind them, who is calling, and what that one may do.
 #pragma once
 
 #include "api/changes.h"
 #include "async/scope.h"
+#include "auth/polkit.h"
 #include "base/error.h"
 #include "bus/client.h"
 #include "config/config.h"
@@ -15,8 +16,12 @@
 
 namespace scopewright::api {
 
-/// NotSupported unless numbers of processes mean the same to the caller as here.
-void requireSamePids(const bus::Caller& caller);
+/// polkit's actions, of which root needs none and an owner only the first.
+inline constexpr const char* kCreate = "org.scopewright1.create-sandbox";
+inline constexpr const char* kManage = "org.scopewright1.manage-sandboxes";
+inline constexpr const char* kAdopt = "org.scopewright1.adopt";
+inline constexpr const char* kInspect = "org.scopewright1.inspect";
+inline constexpr const char* kReload = "org.scopewright1.reload";
 
 struct Context {
     bus::Connection& connection;
@@ -24,35 +29,42 @@ struct Context {
     async::Scope& operations;
     sandbox::Sandboxes& sandboxes;
     Changes& changes;
+    auth::Polkit& polkit;
     const config::Config& config;
     unsigned systemdVersion;
+
+    /// LimitsExceeded if the caller waits for too many answers already.
+    bus::Callers::Ticket admit(const bus::Message& call) const { return callers.admit(call, config.callsPerClient); }
 
     /// Who calls; AccessDenied if the bus does not know.
     async::Task<bus::Caller> caller(const bus::Message& call) const { return callers.identify(call); }
 
+    /// Returns if the caller is root or polkit lets it; else AccessDenied, or InteractiveAuthorizationRequired if its
+    /// user could be asked. What is to be done must be fixed before, and looked at again afterwards.
+    async::Task<void> require(bus::Message call, bus::Caller caller, const char* action, auth::Details details) const;
+
+    /// Whether root, or polkit by `action`, lets the caller see or change what others own.
+    async::Task<bool> mayReachAll(bus::Message call, bus::Caller caller, const char* action) const;
+
+    /// Returns the sandbox, for its owner, for root, and for whom polkit allows `action`. For others it does not exist,
+    /// and whether it does cannot be told from the time it takes.
+    async::Task<const sandbox::Sandbox*> reach(bus::Message call, bus::Caller caller, sandbox::Key key,
+                                               const char* action) const;
+
     /// Whether the sender of the message that is being answered may know of the sandbox. sd-bus answers questions about
     /// properties and children by itself, so this cannot wait; Service has made the sender known before. What is sent
     /// without being asked, signals, is for whom the bus lets listen.
-    bool mayLookAt(const sandbox::Key& key) const {
-        sd_bus_message* question = sd_bus_get_current_message(connection.raw());
-        if (!question || sd_bus_message_is_method_call(question, nullptr, nullptr) <= 0) return true;
-        const std::optional<bus::Caller> asker = callers.known(sd_bus_message_get_sender(question));
-        return asker && sandbox::mayManage(asker->uid, key.uid);
-    }
+    bool mayLookAt(const sandbox::Key& key) const;
 
-    /// The sandbox, for a caller who may know of it. For others it does not exist.
-    const sandbox::Sandbox& visible(const sandbox::Key& key, const bus::Caller& caller) const {
-        if (!sandbox::mayManage(caller.uid, key.uid))
-            throw Error(ErrorCode::NoSuchSandbox, "there is no sandbox " + quoted(sandbox::label(key)));
-        return sandboxes.registry().at(key);
-    }
+    /// Whether the message that is being answered calls a method of `interface`.
+    bool isOwnCall(const char* interface) const;
 
     /// `processes` by number or by pidfd.
     void attach(const sandbox::Key& key, const std::string& group, const Property& processes,
-                const bus::Caller& caller) const {
-        if (processes.name == "PIDs") requireSamePids(caller);
-        sandboxes.attach(key, group, sandbox::parseProcesses(processes, config), caller.uid);
-    }
+                const bus::Caller& caller) const;
 };
+
+/// NotSupported unless numbers of processes mean the same to the caller as here.
+void requireSamePids(const bus::Caller& caller);
 
 } // namespace scopewright::api

@@ -70,13 +70,6 @@ Json describe(const sandbox::Sandbox& sandbox, const std::vector<limits::Overrid
 
 } // namespace
 
-std::vector<sandbox::Key> visibleTo(const Context& context, uid_t viewer) {
-    std::vector<sandbox::Key> keys;
-    for (const auto& [key, sandbox] : context.sandboxes.registry().all())
-        if (sandbox::mayManage(viewer, key.uid)) keys.push_back(key);
-    return keys;
-}
-
 std::string describe(const Context& context, const std::vector<sandbox::Key>& keys,
                      const sandbox::Enforcer::Overrides& overrides) {
     const std::map<sandbox::Key, sandbox::Sandbox>& all = context.sandboxes.registry().all();

@@ -11,9 +11,6 @@
 
 namespace scopewright::api {
 
-/// The sandboxes that `viewer` may see.
-std::vector<sandbox::Key> visibleTo(const Context& context, uid_t viewer);
-
 /// Everything about the daemon, and about those sandboxes that are (still) there.
 std::string describe(const Context& context, const std::vector<sandbox::Key>& keys,
                      const sandbox::Enforcer::Overrides& overrides);

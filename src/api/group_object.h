@@ -12,6 +12,7 @@ public:
     GroupObject(GroupObject&&) = delete;
 
     async::Scope& operations() const noexcept { return context_.operations; }
+    bus::Callers::Ticket admit(const bus::Message& call) const { return context_.admit(call); }
 
     /// The group that `path` stands for; null if there is none.
     const sandbox::Group* find(const char* path) const;

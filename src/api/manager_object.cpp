@@ -10,6 +10,8 @@
 #include "sandbox/process.h"
 
 #include <algorithm>
+#include <exception>
+#include <optional>
 
 namespace scopewright::api {
 
@@ -32,37 +34,57 @@ sandbox::Key newKey(const std::string& id, const bus::Caller& caller) {
     return key;
 }
 
-bus::Message sandboxOfProcess(const Context& context, const bus::Message& call, const bus::Caller& caller,
-                              const sandbox::Process& process) {
-    const sandbox::Sandbox* found = context.sandboxes.registry().containing(process.controlGroup());
-    if (!found || !sandbox::mayManage(caller.uid, found->key.uid))
-        throw Error(ErrorCode::NoSuchSandbox,
-                    "process " + std::to_string(process.pid()) + " does not belong to a sandbox");
-    return bus::methodReturn(call, bus::ObjectPath{sandboxPath(found->key)});
-}
+/// A request as it was understood, or what is wrong with it. Who may not ask is told that before anything else, and what
+/// polkit is asked about stays as it is until its answer.
+class Parsed {
+public:
+    template <class Parse>
+    explicit Parsed(Parse parse) {
+        try {
+            spec_.emplace(parse());
+        } catch (const Error&) {
+            wrong_ = std::current_exception();
+        }
+    }
+
+    auth::Details details(const std::string& id) const {
+        return {{"id", printable(id)}, {"unit", spec_ ? spec_->unit : ""}, {"slice", spec_ ? spec_->slice : ""}};
+    }
+
+    sandbox::SandboxSpec take() {
+        if (wrong_) std::rethrow_exception(wrong_);
+        return std::move(*spec_);
+    }
+
+private:
+    std::optional<sandbox::SandboxSpec> spec_;
+    std::exception_ptr wrong_;
+};
 
 } // namespace
 
 async::Task<bus::Message> ManagerObject::createSandbox(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
-    if (!sandbox::mayCreate(caller.uid))
-        throw Error(ErrorCode::AccessDenied, "uid " + std::to_string(caller.uid) + " may not create sandboxes");
     const auto [id, properties, flags] = bus::unpack<std::string, Properties, std::uint64_t>(call);
-    if (std::ranges::find(properties, "PIDs", &Property::name) != properties.end()) requireSamePids(caller);
-    const sandbox::Key wanted = newKey(id, caller);
-    sandbox::SandboxSpec spec = sandbox::parseSandbox(wanted, properties, flags, context_.config);
-    sandbox::Key key = co_await context_.sandboxes.create(std::move(spec));
+    const auto parse = [&, &id = id, &properties = properties, &flags = flags] {
+        if (std::ranges::find(properties, "PIDs", &Property::name) != properties.end()) requireSamePids(caller);
+        return sandbox::parseSandbox(newKey(id, caller), properties, flags, context_.config);
+    };
+    Parsed parsed(parse);
+    co_await context_.require(call, caller, kCreate, parsed.details(id));
+    sandbox::Key key = co_await context_.sandboxes.create(parsed.take());
     co_return createdReply(call, context_.sandboxes.registry().at(key));
 }
 
 async::Task<bus::Message> ManagerObject::adoptSandbox(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
-    if (!sandbox::mayAdopt(caller.uid))
-        throw Error(ErrorCode::AccessDenied, "uid " + std::to_string(caller.uid) + " may not adopt scopes");
     const auto [id, unit, properties, flags] = bus::unpack<std::string, std::string, Properties, std::uint64_t>(call);
-    const sandbox::Key wanted = newKey(id, caller);
-    sandbox::SandboxSpec spec = sandbox::parseAdoption(wanted, unit, properties, flags, context_.config);
-    sandbox::Key key = co_await context_.sandboxes.adopt(std::move(spec));
+    const auto parse = [&, &id = id, &unit = unit, &properties = properties, &flags = flags] {
+        return sandbox::parseAdoption(newKey(id, caller), unit, properties, flags, context_.config);
+    };
+    Parsed parsed(parse);
+    co_await context_.require(call, caller, kAdopt, parsed.details(id));
+    sandbox::Key key = co_await context_.sandboxes.adopt(parsed.take());
     const sandbox::Sandbox& sandbox = context_.sandboxes.registry().at(key);
     co_return bus::methodReturn(call, bus::ObjectPath{sandboxPath(key)}, sandbox.controlGroup);
 }
@@ -71,7 +93,7 @@ async::Task<bus::Message> ManagerObject::attachProcesses(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
     const auto [id, group, pids] = bus::unpack<std::string, std::string, std::vector<std::uint32_t>>(call);
     const sandbox::Key key = sandbox::keyOf(id, caller.uid);
-    context_.visible(key, caller);
+    co_await context_.reach(call, caller, key, kManage);
     context_.attach(key, group, Property{"PIDs", pids}, caller);
     co_return bus::methodReturn(call);
 }
@@ -80,7 +102,7 @@ async::Task<bus::Message> ManagerObject::attachProcessFds(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
     const auto [id, group, pidfds] = bus::unpack<std::string, std::string, BorrowedFds>(call);
     const sandbox::Key key = sandbox::keyOf(id, caller.uid);
-    context_.visible(key, caller);
+    co_await context_.reach(call, caller, key, kManage);
     context_.attach(key, group, Property{"PIDFDs", pidfds}, caller);
     co_return bus::methodReturn(call);
 }
@@ -88,7 +110,7 @@ async::Task<bus::Message> ManagerObject::attachProcessFds(bus::Message call) {
 async::Task<bus::Message> ManagerObject::freezeSandbox(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
     const sandbox::Key key = keyIn(call, caller);
-    context_.visible(key, caller);
+    co_await context_.reach(call, caller, key, kManage);
     co_await context_.sandboxes.freeze(key);
     co_return bus::methodReturn(call);
 }
@@ -96,15 +118,31 @@ async::Task<bus::Message> ManagerObject::freezeSandbox(bus::Message call) {
 async::Task<bus::Message> ManagerObject::thawSandbox(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
     const sandbox::Key key = keyIn(call, caller);
-    context_.visible(key, caller);
+    co_await context_.reach(call, caller, key, kManage);
     co_await context_.sandboxes.thaw(key);
     co_return bus::methodReturn(call);
 }
 
 async::Task<bus::Message> ManagerObject::getSandbox(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
-    const sandbox::Sandbox& sandbox = context_.visible(keyIn(call, caller), caller);
-    co_return bus::methodReturn(call, bus::ObjectPath(sandboxPath(sandbox.key)));
+    const sandbox::Key key = keyIn(call, caller);
+    co_await context_.reach(call, caller, key, kInspect);
+    co_return bus::methodReturn(call, bus::ObjectPath(sandboxPath(key)));
+}
+
+/// The sandbox to which a process belongs. Whether it belongs to another owner's is not to be learnt.
+async::Task<sandbox::Key> ManagerObject::holderOf(bus::Message call, bus::Caller caller, sandbox::Process process) {
+    const sandbox::Registry& registry = context_.sandboxes.registry();
+    const sandbox::Sandbox* found = registry.containing(process.controlGroup());
+    bool allowed = found && sandbox::mayManage(caller.uid, found->key.uid);
+    if (!allowed) {
+        allowed = co_await context_.mayReachAll(call, caller, kInspect);
+        found = registry.containing(process.controlGroup());
+    }
+    if (!found || !allowed)
+        throw Error(ErrorCode::NoSuchSandbox,
+                    "process " + std::to_string(process.pid()) + " does not belong to a sandbox");
+    co_return found->key;
 }
 
 async::Task<bus::Message> ManagerObject::getSandboxByPid(bus::Message call) {
@@ -113,25 +151,28 @@ async::Task<bus::Message> ManagerObject::getSandboxByPid(bus::Message call) {
     if (pid != 0) requireSamePids(caller);
     // As in machined: 0 is the caller itself.
     const std::uint32_t number = pid == 0 ? static_cast<std::uint32_t>(caller.pid) : pid;
-    const sandbox::Process process = sandbox::Process::byNumber(number);
-    co_return sandboxOfProcess(context_, call, caller, process);
+    sandbox::Process process = sandbox::Process::byNumber(number);
+    sandbox::Key key = co_await holderOf(call, caller, std::move(process));
+    co_return bus::methodReturn(call, bus::ObjectPath(sandboxPath(key)));
 }
 
 async::Task<bus::Message> ManagerObject::getSandboxByPidFd(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
     int fd = -1;
     bus::check(sd_bus_message_read_basic(call.raw(), 'h', &fd), "read a pidfd");
-    const sandbox::Process process = sandbox::Process::byFd(fd);
-    co_return sandboxOfProcess(context_, call, caller, process);
+    sandbox::Process process = sandbox::Process::byFd(fd);
+    sandbox::Key key = co_await holderOf(call, caller, std::move(process));
+    co_return bus::methodReturn(call, bus::ObjectPath(sandboxPath(key)));
 }
 
 async::Task<bus::Message> ManagerObject::listSandboxes(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
+    bool all = co_await context_.mayReachAll(call, caller, kInspect);
     bus::Message reply = bus::methodReturn(call);
     sd_bus_message* m = reply.raw();
     bus::check(sd_bus_message_open_container(m, 'a', "(ssuo)"), "append a list");
     for (const auto& [key, sandbox] : context_.sandboxes.registry().all())
-        if (sandbox::mayManage(caller.uid, key.uid))
+        if (all || key.uid == caller.uid)
             bus::check(sd_bus_message_append(m, "(ssuo)", key.id.c_str(), sandbox.unit.c_str(), key.uid,
                                              sandboxPath(key).c_str()),
                        "append a list");
@@ -151,8 +192,8 @@ async::Task<bus::Message> ManagerObject::updateSandbox(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
     const auto [id, resources] = bus::unpack<std::string, Properties>(call);
     const sandbox::Key key = sandbox::keyOf(id, caller.uid);
-    context_.visible(key, caller);
-    co_await context_.sandboxes.enforcer().update(key, sandbox::parseUpdate(resources));
+    co_await context_.reach(call, caller, key, kManage);
+    co_await context_.sandboxes.enforcer().update(key, sandbox::parseUpdate(resources, context_.config));
     co_return bus::methodReturn(call);
 }
 
@@ -160,8 +201,8 @@ async::Task<bus::Message> ManagerObject::updateGroup(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
     const auto [id, name, resources] = bus::unpack<std::string, std::string, Properties>(call);
     const sandbox::Key key = sandbox::keyOf(id, caller.uid);
-    context_.visible(key, caller);
-    context_.sandboxes.enforcer().updateGroup(key, name, sandbox::parseUpdate(resources));
+    co_await context_.reach(call, caller, key, kManage);
+    context_.sandboxes.enforcer().updateGroup(key, name, sandbox::parseUpdate(resources, context_.config));
     co_return bus::methodReturn(call);
 }
 
@@ -184,7 +225,7 @@ async::Task<bus::Message> ManagerObject::create(bus::Message call, const char* k
     bus::Caller caller = co_await context_.caller(call);
     const auto [id, name, properties, flags] = bus::unpack<std::string, std::string, Properties, std::uint64_t>(call);
     const sandbox::Key key = sandbox::keyOf(id, caller.uid);
-    context_.visible(key, caller);
+    co_await context_.reach(call, caller, key, kManage);
     const sandbox::GroupSpec spec = sandbox::parseGroup(kind, key, name, properties, flags, context_.config);
     const sandbox::Group& group = context_.sandboxes.createGroup(key, spec);
     co_return bus::methodReturn(call, bus::ObjectPath(groupPath(key, group.name)), group.controlGroup);
@@ -194,18 +235,19 @@ async::Task<bus::Message> ManagerObject::removeGroup(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
     const auto [id, name] = bus::unpack<std::string, std::string>(call);
     const sandbox::Key key = sandbox::keyOf(id, caller.uid);
-    context_.visible(key, caller);
+    co_await context_.reach(call, caller, key, kManage);
     co_await context_.sandboxes.removeGroup(key, name);
     co_return bus::methodReturn(call);
 }
 
 async::Task<bus::Message> ManagerObject::listGroups(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
-    const sandbox::Sandbox& sandbox = context_.visible(keyIn(call, caller), caller);
+    const sandbox::Key key = keyIn(call, caller);
+    const sandbox::Sandbox* sandbox = co_await context_.reach(call, caller, key, kInspect);
     bus::Message reply = bus::methodReturn(call);
     sd_bus_message* m = reply.raw();
     bus::check(sd_bus_message_open_container(m, 'a', "(sss)"), "append a list");
-    for (const auto& [name, group] : sandbox.groups)
+    for (const auto& [name, group] : sandbox->groups)
         bus::check(sd_bus_message_append(m, "(sss)", name.c_str(), group.kind.c_str(), group.controlGroup.c_str()),
                    "append a list");
     bus::check(sd_bus_message_close_container(m), "append a list");
@@ -216,7 +258,7 @@ async::Task<bus::Message> ManagerObject::killSandbox(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
     const auto [id, signal] = bus::unpack<std::string, std::int32_t>(call);
     const sandbox::Key key = sandbox::keyOf(id, caller.uid);
-    context_.visible(key, caller);
+    co_await context_.reach(call, caller, key, kManage);
     co_await context_.sandboxes.kill(key, signal, caller.uid);
     co_return bus::methodReturn(call);
 }
@@ -224,22 +266,25 @@ async::Task<bus::Message> ManagerObject::killSandbox(bus::Message call) {
 async::Task<bus::Message> ManagerObject::stopSandbox(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
     const sandbox::Key key = keyIn(call, caller);
-    context_.visible(key, caller);
+    co_await context_.reach(call, caller, key, kManage);
     co_await context_.sandboxes.stop(key);
     co_return bus::methodReturn(call);
 }
 
 async::Task<bus::Message> ManagerObject::describe(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
-    const std::vector<sandbox::Key> keys = visibleTo(context_, caller.uid);
+    bool all = co_await context_.mayReachAll(call, caller, kInspect);
+    std::vector<sandbox::Key> keys;
+    for (const auto& [key, sandbox] : context_.sandboxes.registry().all())
+        if (all || key.uid == caller.uid) keys.push_back(key);
     const sandbox::Enforcer::Overrides overrides = co_await context_.sandboxes.enforcer().allOverrides(keys);
     co_return bus::methodReturn(call, api::describe(context_, keys, overrides));
 }
 
 async::Task<bus::Message> ManagerObject::reload(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
-    if (!sandbox::mayReload(caller.uid))
-        throw Error(ErrorCode::AccessDenied, "uid " + std::to_string(caller.uid) + " may not reload");
+    auth::Details details;
+    co_await context_.require(call, caller, kReload, std::move(details));
     reload_();
     co_return bus::methodReturn(call);
 }

@@ -17,6 +17,7 @@ public:
     ManagerObject(ManagerObject&&) = delete;
 
     async::Scope& operations() const noexcept { return context_.operations; }
+    bus::Callers::Ticket admit(const bus::Message& call) const { return context_.admit(call); }
     const Context& context() const noexcept { return context_; }
 
     void emitNew(const sandbox::Sandbox& sandbox) const;
@@ -32,6 +33,7 @@ private:
     async::Task<bus::Message> freezeSandbox(bus::Message call);
     async::Task<bus::Message> thawSandbox(bus::Message call);
     async::Task<bus::Message> getSandbox(bus::Message call);
+    async::Task<sandbox::Key> holderOf(bus::Message call, bus::Caller caller, sandbox::Process process);
     async::Task<bus::Message> getSandboxByPid(bus::Message call);
     async::Task<bus::Message> getSandboxByPidFd(bus::Message call);
     async::Task<bus::Message> listSandboxes(bus::Message call);

@@ -13,11 +13,10 @@ namespace scopewright::api {
 
 namespace {
 
-/// The sandbox in the path of a call, for a caller who may know of it.
-sandbox::Key keyIn(const Context& context, const bus::Message& call, const bus::Caller& caller) {
+/// The sandbox in the path of a call.
+sandbox::Key keyIn(const bus::Message& call) {
     const std::optional<sandbox::Key> key = parseSandboxPath(sd_bus_message_get_path(call.raw()));
     if (!key) throw Error(ErrorCode::NoSuchSandbox, "the object is not a sandbox");
-    context.visible(*key, caller);
     return *key;
 }
 
@@ -48,15 +47,17 @@ async::Task<bus::Message> SandboxObject::createCompatGroup(bus::Message call) {
 
 async::Task<bus::Message> SandboxObject::update(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
-    const sandbox::Key key = keyIn(context_, call, caller);
+    const sandbox::Key key = keyIn(call);
+    co_await context_.reach(call, caller, key, kManage);
     const auto [resources] = bus::unpack<Properties>(call);
-    co_await context_.sandboxes.enforcer().update(key, sandbox::parseUpdate(resources));
+    co_await context_.sandboxes.enforcer().update(key, sandbox::parseUpdate(resources, context_.config));
     co_return bus::methodReturn(call);
 }
 
 async::Task<bus::Message> SandboxObject::create(bus::Message call, const char* kind) {
     bus::Caller caller = co_await context_.caller(call);
-    const sandbox::Key key = keyIn(context_, call, caller);
+    const sandbox::Key key = keyIn(call);
+    co_await context_.reach(call, caller, key, kManage);
     const auto [name, properties, flags] = bus::unpack<std::string, Properties, std::uint64_t>(call);
     const sandbox::GroupSpec spec = sandbox::parseGroup(kind, key, name, properties, flags, context_.config);
     const sandbox::Group& group = context_.sandboxes.createGroup(key, spec);
@@ -65,7 +66,8 @@ async::Task<bus::Message> SandboxObject::create(bus::Message call, const char* k
 
 async::Task<bus::Message> SandboxObject::kill(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
-    const sandbox::Key key = keyIn(context_, call, caller);
+    const sandbox::Key key = keyIn(call);
+    co_await context_.reach(call, caller, key, kManage);
     const auto [signal] = bus::unpack<std::int32_t>(call);
     co_await context_.sandboxes.kill(key, signal, caller.uid);
     co_return bus::methodReturn(call);
@@ -73,14 +75,16 @@ async::Task<bus::Message> SandboxObject::kill(bus::Message call) {
 
 async::Task<bus::Message> SandboxObject::stop(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
-    const sandbox::Key key = keyIn(context_, call, caller);
+    const sandbox::Key key = keyIn(call);
+    co_await context_.reach(call, caller, key, kManage);
     co_await context_.sandboxes.stop(key);
     co_return bus::methodReturn(call);
 }
 
 async::Task<bus::Message> SandboxObject::attach(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
-    const sandbox::Key key = keyIn(context_, call, caller);
+    const sandbox::Key key = keyIn(call);
+    co_await context_.reach(call, caller, key, kManage);
     const auto [group, pids] = bus::unpack<std::string, std::vector<std::uint32_t>>(call);
     context_.attach(key, group, Property{"PIDs", pids}, caller);
     co_return bus::methodReturn(call);
@@ -88,7 +92,8 @@ async::Task<bus::Message> SandboxObject::attach(bus::Message call) {
 
 async::Task<bus::Message> SandboxObject::attachFds(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
-    const sandbox::Key key = keyIn(context_, call, caller);
+    const sandbox::Key key = keyIn(call);
+    co_await context_.reach(call, caller, key, kManage);
     const auto [group, pidfds] = bus::unpack<std::string, BorrowedFds>(call);
     context_.attach(key, group, Property{"PIDFDs", pidfds}, caller);
     co_return bus::methodReturn(call);
@@ -96,14 +101,16 @@ async::Task<bus::Message> SandboxObject::attachFds(bus::Message call) {
 
 async::Task<bus::Message> SandboxObject::freeze(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
-    const sandbox::Key key = keyIn(context_, call, caller);
+    const sandbox::Key key = keyIn(call);
+    co_await context_.reach(call, caller, key, kManage);
     co_await context_.sandboxes.freeze(key);
     co_return bus::methodReturn(call);
 }
 
 async::Task<bus::Message> SandboxObject::thaw(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
-    const sandbox::Key key = keyIn(context_, call, caller);
+    const sandbox::Key key = keyIn(call);
+    co_await context_.reach(call, caller, key, kManage);
     co_await context_.sandboxes.thaw(key);
     co_return bus::methodReturn(call);
 }
@@ -114,7 +121,9 @@ struct SandboxTable {
                           sd_bus_error* error) noexcept {
         const std::optional<sandbox::Key> key = parseSandboxPath(path);
         if (!key) return 0;
-        if (!static_cast<SandboxObject*>(userdata)->find(path))
+        SandboxObject& self = *static_cast<SandboxObject*>(userdata);
+        // Our own methods ask for themselves who may call them, which can take its time.
+        if (!self.context_.isOwnCall(kSandboxInterface) && !self.find(path))
             return sd_bus_error_setf(error, std::string(dbusName(ErrorCode::NoSuchSandbox)).c_str(),
                                      "there is no sandbox '%s'", sandbox::label(*key).c_str());
         *found = userdata;

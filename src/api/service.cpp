@@ -28,7 +28,7 @@ Service::Published::Published(Service& service, unsigned version)
                 service),
       units(service.connection_, sandboxes.unitsObserver()),
       changes(service.connection_),
-      context{service.connection_, service.callers_, service.operations_, sandboxes, changes,
+      context{service.connection_, service.callers_, service.operations_, sandboxes, changes, service.polkit_,
               service.config_,     version} {
     auto jobDone = [this](const std::string& unit) { sandboxes.unitsObserver().jobDone(unit); };
     service.systemd_.onOthersJobs(jobDone);
@@ -40,6 +40,7 @@ Service::Service(bus::Connection& connection, cgroup::Group root, config::Config
       config_(std::move(config)),
       loadConfig_(std::move(loadConfig)),
       callers_(connection),
+      polkit_(connection),
       systemd_(connection, config_.jobTimeout),
       operations_(reportStray) {}
 

@@ -79,6 +79,7 @@ private:
     config::Config config_;
     LoadConfig loadConfig_;
     bus::Callers callers_;
+    auth::Polkit polkit_;
     systemd::Manager systemd_;
     std::optional<Published> published_;
     async::Scope operations_; ///< last, so that its tasks end before what they use

@@ -24,6 +24,26 @@ std::optional<Caller> Callers::known(const char* sender) const {
     return found == known_.end() ? std::nullopt : std::optional(found->second);
 }
 
+Callers::Ticket::Ticket(Callers& callers, std::string sender) : callers_(&callers), sender_(std::move(sender)) {
+    ++callers_->underway_[sender_];
+}
+
+Callers::Ticket::~Ticket() {
+    if (!callers_) return;
+    const auto found = callers_->underway_.find(sender_);
+    if (--found->second == 0) callers_->underway_.erase(found);
+}
+
+Callers::Ticket Callers::admit(const Message& call, std::size_t most) {
+    const char* sender = sd_bus_message_get_sender(call.raw());
+    const std::string name = sender ? sender : "";
+    const auto found = underway_.find(name);
+    if (found != underway_.end() && found->second >= most)
+        throw Error(ErrorCode::LimitsExceeded, std::to_string(found->second) + " calls of " + quoted(name) +
+                                                   " are being answered already; wait for one of them");
+    return Ticket(*this, name);
+}
+
 async::Task<Caller> Callers::identify(Message call) {
     const char* sender = sd_bus_message_get_sender(call.raw());
     if (!sender) throw Error(ErrorCode::AccessDenied, "the call has no sender");

@@ -130,6 +130,10 @@ std::size_t bytesIn(const std::vector<T>& items) {
     return bytes;
 }
 
+std::size_t bytesOf(const Property& property) {
+    return property.name.size() + std::visit([](const auto& value) { return bytesIn(value); }, property.value);
+}
+
 void readProperties(sd_bus_message* m, char container, Properties& properties) {
     std::size_t bytes = 0;
     enter(m, 'a', container == 'r' ? "(sv)" : "{sv}");
@@ -138,8 +142,7 @@ void readProperties(sd_bus_message* m, char container, Properties& properties) {
         read(m, property.name);
         read(m, property.value);
         leave(m);
-        bytes += property.name.size();
-        bytes += std::visit([](const auto& value) { return bytesIn(value); }, property.value);
+        bytes += bytesOf(property);
         if (properties.size() == kMaxProperties || bytes > kMaxPropertyBytes)
             throw Error(ErrorCode::LimitsExceeded, "the property list is longer than " +
                                                        std::to_string(kMaxProperties) + " entries or " +
@@ -299,6 +302,13 @@ void read(sd_bus_message* m, Properties& value) {
 }
 void readDictionary(sd_bus_message* m, Properties& value) {
     readProperties(m, 'e', value);
+}
+
+std::size_t bytesIn(const Properties& properties) {
+    std::size_t bytes = 0;
+    for (const Property& property : properties)
+        bytes += bytesOf(property);
+    return bytes;
 }
 
 } // namespace scopewright::bus

@@ -50,6 +50,9 @@ void readDictionary(sd_bus_message* message, Properties& value); ///< from a{sv}
 inline constexpr std::size_t kMaxProperties = 64;
 inline constexpr std::size_t kMaxPropertyBytes = 64 * 1024;
 
+/// How many bytes names and values have, as that counts.
+std::size_t bytesIn(const Properties& properties);
+
 template <class... Args>
 Message methodCall(sd_bus* bus, const char* destination, const char* path, const char* interface, const char* member,
                    const Args&... args) {

@@ -27,8 +27,9 @@ struct ObjectOf<async::Task<Message> (Object::*)(Message)> {
     using Type = Object;
 };
 
-template <class Object, class Method>
-async::Task<void> answer(Object& object, Method method, Message call) {
+template <class Object, class Method, class Ticket>
+async::Task<void> answer(Object& object, Method method, Message call, Ticket ticket) {
+    static_cast<void>(ticket); // held until the call is answered
     try {
         Message reply = co_await (object.*method)(call);
         check(sd_bus_message_send(reply.raw()), "send a reply");
@@ -42,12 +43,18 @@ async::Task<void> answer(Object& object, Method method, Message call) {
 
 } // namespace detail
 
-/// `object.operations()` must give the async::Scope in which the method's task runs.
+/// `object.operations()` must give the async::Scope in which the method's task runs, `object.admit(call)` something
+/// that is kept until the call is answered; what it throws is the answer.
 template <auto kMethod>
 int handle(sd_bus_message* message, void* userdata, sd_bus_error*) noexcept {
     using Object = typename detail::ObjectOf<decltype(kMethod)>::Type;
     Object& object = *static_cast<Object*>(userdata);
-    object.operations().spawn(detail::answer(object, kMethod, Message::share(message)));
+    Message call = Message::share(message);
+    try {
+        object.operations().spawn(detail::answer(object, kMethod, call, object.admit(call)));
+    } catch (const Error& error) {
+        replyWithError(call, error.code(), error.what());
+    }
     return 1;
 }
 

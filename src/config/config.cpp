@@ -46,6 +46,15 @@ bool isNameTemplate(std::string_view text) {
     return rest.find('.') >= std::min(name, id) && rest.find_first_not_of(kTemplateCharacters) == std::string::npos;
 }
 
+constexpr std::string_view kUid = "{uid}";
+
+bool isUserSlice(std::string_view text) {
+    const std::size_t at = text.find(kUid);
+    if (at == std::string_view::npos) return false;
+    std::string example(text);
+    return isSliceName(example.replace(at, kUid.size(), "1000"));
+}
+
 bool isController(std::string_view text) {
     return text == "cpu" || text == "cpuset" || text == "memory" || text == "pids";
 }
@@ -93,6 +102,8 @@ constexpr std::array kOptions{
            "where sandboxes go whose caller names no slice"},
     Option{"sandbox", "allowed-slices", List{&Config::allowedSlices, isSlicePattern, "names of slices or patterns such as \"a-*.slice\""},
            "into which slices callers may put sandboxes; default-slice is always allowed"},
+    Option{"sandbox", "user-slice", Word{&Config::userSlice, isUserSlice, "the name of a slice with {uid} in it"},
+           "where sandboxes of users other than root go, and nowhere else; {uid}: the user's number"},
     Option{"sandbox", "job-timeout", Time{&Config::jobTimeout, kShortest, kLongestWait},
            "how long PID 1 may take for one job"},
     Option{"sandbox", "stop-timeout", Time{&Config::stopTimeout, kShortest, kLongestWait},
@@ -118,12 +129,20 @@ constexpr std::array kOptions{
     Option{"daemon", "log-level", Threshold{&Config::logLevel},
            "error, warning, info or debug"},
 
+    Option{"limits", "sandboxes", Count{&Config::sandboxes, 1, 1048576},
+           "how many sandboxes there may be in all"},
     Option{"limits", "sandboxes-per-user", Count{&Config::sandboxesPerUser, 1, 65536},
            "how many sandboxes one user may have"},
+    Option{"limits", "groups-per-user", Count{&Config::groupsPerUser, 1, 1048576},
+           "how many groups all sandboxes of one user may have together"},
     Option{"limits", "groups-per-sandbox", Count{&Config::groupsPerSandbox, 1, 65536},
            "how many groups one sandbox may have"},
     Option{"limits", "processes-per-call", Count{&Config::processesPerCall, 1, 65536},
            "how many processes one call may name"},
+    Option{"limits", "calls-per-client", Count{&Config::callsPerClient, 1, 65536},
+           "how many calls of one connection are answered at a time"},
+    Option{"limits", "request-bytes", Count{&Config::requestBytes, 1024, 65536},
+           "how many bytes the properties of one call may have"},
 };
 // clang-format on
 
@@ -312,6 +331,11 @@ std::string toToml(const Config& config) {
         out += std::visit(Print{config}, option.field) + "\n";
     }
     return out;
+}
+
+std::string userSlice(const Config& config, uid_t uid) {
+    std::string slice = config.userSlice;
+    return slice.replace(slice.find(kUid), kUid.size(), std::to_string(uid));
 }
 
 bool isSliceName(std::string_view text) {

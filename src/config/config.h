@@ -6,6 +6,8 @@
 #include "config/dropins.h"
 #include "config/time.h"
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -19,6 +21,7 @@ struct Config {
     std::string defaultSlice = "scopewright.slice";
     std::vector<std::string> allowedSlices = {"scopewright.slice", "machine.slice", "kubepods.slice",
                                               "kubepods-*.slice"};
+    std::string userSlice = "user-{uid}.slice";
     std::chrono::microseconds jobTimeout = std::chrono::seconds(60);
     std::chrono::microseconds stopTimeout = std::chrono::seconds(10);
     std::uint32_t maxDepth = 8;
@@ -36,9 +39,13 @@ struct Config {
     log::Level logLevel = log::Level::Info;
 
     // [limits]
+    std::uint32_t sandboxes = 16384;
     std::uint32_t sandboxesPerUser = 256;
+    std::uint32_t groupsPerUser = 4096;
     std::uint32_t groupsPerSandbox = 64;
     std::uint32_t processesPerCall = 1024;
+    std::uint32_t callsPerClient = 128;
+    std::uint32_t requestBytes = 65536;
 
     bool operator==(const Config&) const = default;
 };
@@ -58,6 +65,9 @@ std::string toToml(const Config& config);
 
 /// May a sandbox go into `slice`? The default slice always may be used.
 bool allowsSlice(const Config& config, std::string_view slice);
+
+/// Where sandboxes of a user other than root go.
+std::string userSlice(const Config& config, uid_t uid);
 
 /// The name of a slice below the root slice, by PID 1's rules (no template, no empty component).
 bool isSliceName(std::string_view text);

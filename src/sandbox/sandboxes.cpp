@@ -41,6 +41,9 @@ async::Task<void> Sandboxes::recover() {
 }
 
 void Sandboxes::admitAnother(const SandboxSpec& spec) const {
+    if (registry_.all().size() >= host_.config.sandboxes)
+        throw Error(ErrorCode::LimitsExceeded,
+                    "there are " + std::to_string(registry_.all().size()) + " sandboxes already");
     const auto ours =
         std::ranges::count(registry_.all(), spec.key.uid, [](const auto& entry) { return entry.first.uid; });
     if (static_cast<std::uint64_t>(ours) >= host_.config.sandboxesPerUser)
@@ -86,6 +89,12 @@ const Group& Sandboxes::createGroup(const Key& key, const GroupSpec& spec) {
     if (sandbox.groups.size() >= host_.config.groupsPerSandbox)
         throw Error(ErrorCode::LimitsExceeded, "sandbox " + quoted(label(key)) + " has " +
                                                    std::to_string(sandbox.groups.size()) + " groups already");
+    std::size_t groups = 0;
+    for (const auto& [other, owned] : registry_.all())
+        groups += other.uid == key.uid ? owned.groups.size() : 0;
+    if (groups >= host_.config.groupsPerUser)
+        throw Error(ErrorCode::LimitsExceeded,
+                    "uid " + std::to_string(key.uid) + " has " + std::to_string(groups) + " groups already");
     GroupRules rules = enforcer_.groupRules();
     rules.frozen = sandbox.state == State::Frozen;
     Group group = makeGroup(registry_.scopeOf(sandbox), sandbox.controlGroup, spec, rules);

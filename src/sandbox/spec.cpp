@@ -2,8 +2,10 @@
 #include "sandbox/spec.h"
 
 #include "base/error.h"
+#include "bus/codec.h"
 #include "cgroup/path.h"
 #include "limits/oci_json.h"
+#include "sandbox/policy.h"
 #include "sandbox/sandbox.h"
 #include "state/text.h"
 
@@ -136,7 +138,11 @@ void checkFlags(std::uint64_t flags) {
         throw Error(ErrorCode::InvalidArgument, "flags " + std::to_string(flags) + " are not known; they must be 0");
 }
 
-void refuseRepeated(const Properties& properties) {
+/// Before anything of it is looked at.
+void checkShape(const Properties& properties, const config::Config& config) {
+    if (bus::bytesIn(properties) > config.requestBytes)
+        throw Error(ErrorCode::LimitsExceeded,
+                    "the properties are longer than " + std::to_string(config.requestBytes) + " bytes");
     std::set<std::string_view> seen;
     for (const Property& property : properties)
         if (!seen.insert(property.name).second)
@@ -196,11 +202,16 @@ void place(SandboxSpec& spec, const std::optional<UnitPlace>& path, const config
         spec.slice = path->slice;
         spec.unit = path->unit;
     }
-    if (spec.slice.empty()) spec.slice = config.defaultSlice;
+    // Below the user's own slice nobody has more than what the user was given: root moves the processes, so the kernel
+    // does not ask whether they may leave.
+    const bool root = isRoot(spec.key.uid);
+    if (spec.slice.empty()) spec.slice = root ? config.defaultSlice : config::userSlice(config, spec.key.uid);
     if (spec.unit.empty()) spec.unit = defaultUnit(spec.key);
-    if (!config::allowsSlice(config, spec.slice))
+    if (root ? !config::allowsSlice(config, spec.slice) : spec.slice != config::userSlice(config, spec.key.uid))
         throw Error(ErrorCode::SliceNotAllowed,
-                    "slice " + quoted(spec.slice) + " is not one of allowed-slices in scopewright.toml");
+                    "slice " + quoted(spec.slice) + " is not " +
+                        (root ? "one of allowed-slices" : "the user-slice of uid " + std::to_string(spec.key.uid)) +
+                        " in scopewright.toml");
 }
 
 } // namespace
@@ -217,7 +228,7 @@ SandboxSpec parseSandbox(const Key& key, const Properties& properties, std::uint
                          const config::Config& config) {
     checkId(key.id);
     checkFlags(flags);
-    refuseRepeated(properties);
+    checkShape(properties, config);
     SandboxSpec spec;
     spec.key = key;
     spec.words = "Sandbox " + key.id;
@@ -247,7 +258,7 @@ SandboxSpec parseAdoption(const Key& key, const std::string& unit, const Propert
                           const config::Config& config) {
     checkId(key.id);
     checkFlags(flags);
-    refuseRepeated(properties);
+    checkShape(properties, config);
     checkUnitName(unit);
     SandboxSpec spec;
     spec.key = key;
@@ -272,7 +283,7 @@ Processes parseProcesses(const Property& named, const config::Config& config) {
 GroupSpec parseGroup(const char* kind, const Key& sandbox, const std::string& name, const Properties& properties,
                      std::uint64_t flags, const config::Config& config) {
     checkFlags(flags);
-    refuseRepeated(properties);
+    checkShape(properties, config);
     cgroup::checkGroupName(name);
     GroupSpec spec;
     spec.name = name;
@@ -292,8 +303,8 @@ GroupSpec parseGroup(const char* kind, const Key& sandbox, const std::string& na
     return spec;
 }
 
-limits::Resources parseUpdate(const Properties& properties) {
-    refuseRepeated(properties);
+limits::Resources parseUpdate(const Properties& properties, const config::Config& config) {
+    checkShape(properties, config);
     limits::Resources resources;
     for (const Property& property : properties)
         if (!setResource(resources, property))

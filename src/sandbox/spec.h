@@ -62,7 +62,7 @@ GroupSpec parseGroup(const char* kind, const Key& sandbox, const std::string& na
                      std::uint64_t flags, const config::Config& config);
 
 /// Reads an update: resources and nothing else.
-limits::Resources parseUpdate(const Properties& properties);
+limits::Resources parseUpdate(const Properties& properties, const config::Config& config);
 
 /// In a strict request a resource that is not in force is an error.
 void refuseSkipsIfStrict(bool strict, const std::vector<limits::Skip>& skipped);

@@ -62,14 +62,15 @@ async::Task<void> Sandboxes::runOn(Key key, State before) {
 async::Task<void> Sandboxes::end(std::string unit, std::string controlGroup) {
     // PID 1 would first send SIGTERM and then wait; a scope that is empty it stops at once.
     const std::optional<cgroup::Group> scope = host_.root.open(controlGroup);
-    if (const Sandbox* sandbox = scope ? registry_.ofUnit(unit) : nullptr)
-        writeFreezer(processGroups(*scope, *sandbox), false);
     try {
         co_await killAll(unit, controlGroup);
     } catch (const Error& error) {
         // Without its unit it is killed below.
         log::debug("unit " + unit + " could not be killed yet: " + error.what());
     }
+    // SIGKILL reaches the frozen; thawed before it, they would run for a moment.
+    if (const Sandbox* sandbox = scope ? registry_.ofUnit(unit) : nullptr)
+        writeFreezer(processGroups(*scope, *sandbox), false);
     bool empty = !scope;
     if (scope) empty = co_await emptied(host_.event, *scope, kBeforeAsking);
     if (!empty) {

@@ -13,6 +13,7 @@ World::World() : systemd(event()) {
     driver.owners = {{"org.freedesktop.systemd1", FakeSystemd::kUniqueName}};
     systemd.attach(peer(), true);
     driver.attach(peer());
+    polkit.attach(peer());
 }
 
 World::~World() {
@@ -20,6 +21,7 @@ World::~World() {
 }
 
 void World::disconnect() {
+    polkit.detach();
     driver.detach();
     systemd.detach();
     Link::disconnect();
@@ -29,6 +31,7 @@ void World::connect() {
     Link::connect();
     systemd.attach(peer(), true);
     driver.attach(peer());
+    polkit.attach(peer());
 }
 
 Child& World::child(Child::Kind kind) {

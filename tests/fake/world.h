@@ -4,6 +4,7 @@
 
 #include "bus_driver.h"
 #include "child.h"
+#include "fake_polkit.h"
 #include "fake_systemd.h"
 #include "link.h"
 
@@ -26,6 +27,7 @@ public:
 
     FakeSystemd systemd;
     BusDriver driver;
+    FakePolkit polkit; ///< absent until it has a rule
 
     CgroupTree& tree() noexcept { return systemd.tree(); }
 

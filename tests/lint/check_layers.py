@@ -10,11 +10,11 @@ PLAIN = {'base'}
 BUS = {'async', 'base'}
 SYSTEMD = {'bus'} | BUS
 SANDBOX = {'systemd', 'limits', 'cgroup', 'config', 'state'} | SYSTEMD
-API = {'sandbox'} | SANDBOX
+API = {'auth', 'sandbox'} | SANDBOX
 DAEMON = {'api'} | API
 BELOW = {
     'base': set(), 'async': PLAIN, 'bus': BUS, 'systemd': SYSTEMD,
-    'limits': PLAIN, 'cgroup': PLAIN, 'config': PLAIN, 'state': PLAIN,
+    'auth': BUS, 'limits': PLAIN, 'cgroup': PLAIN, 'config': PLAIN, 'state': PLAIN,
     'sandbox': SANDBOX, 'api': API, 'daemon': DAEMON, 'main': {'daemon'} | DAEMON,
     'ctl': SYSTEMD,
 }
@@ -24,7 +24,7 @@ PRIVATE = [
     (r'spdlog/|fmt/', r'src/base/log\.cpp'),
     (r'toml\+\+/|toml\.hpp', r'src/config/config\.cpp'),
     (r'nlohmann/', r'src/limits/oci_json\.cpp|src/api/describe\.cpp'),
-    (r'systemd/sd-(bus|event)', r'src/((bus|systemd|api)/.*|daemon\.(h|cpp))'),
+    (r'systemd/sd-(bus|event)', r'src/((bus|systemd|auth|api)/.*|daemon\.(h|cpp))'),
 ]
 
 

@@ -29,6 +29,12 @@ public:
     }
 
     async::Scope& operations() { return operations_; }
+    int admit(const bus::Message&) const {
+        if (full) throw Error(ErrorCode::LimitsExceeded, "no more");
+        return 0;
+    }
+
+    bool full = false;
 
     async::Task<bus::Message> now(bus::Message call) {
         const auto [text] = bus::unpack<std::string>(call);
@@ -127,4 +133,14 @@ TEST_CASE("an object that goes with a method under way leaves nothing behind") {
     }
     link.settle();
     CHECK_FALSE(call->done);
+}
+
+TEST_CASE("a call that is not admitted is answered with the reason, and begins nothing") {
+    Link link;
+    Object object(link.connection());
+    object.full = true;
+    Pending call = link.call(":1.5", "/o", "org.example.O", "Now", "a");
+    REQUIRE(link.until([&] { return call->done; }));
+    CHECK(call->error == "org.freedesktop.DBus.Error.LimitsExceeded");
+    CHECK(object.operations().spawned() == 0);
 }

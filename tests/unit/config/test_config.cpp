@@ -102,6 +102,15 @@ TEST_CASE("every key of [compat] is read") {
         CHECK(good(std::string("[compat]\nreservation = '") + value + "'").compatReservation == value);
 }
 
+TEST_CASE("the slice of users has their number in it, and is a slice then") {
+    const Config config = good("[sandbox]\nuser-slice = 'tenant-{uid}.slice'");
+    CHECK(userSlice(config, 1001) == "tenant-1001.slice");
+    CHECK(userSlice(Config(), 0) == "user-0.slice");
+    for (const char* value : {"user.slice", "{uid}", "{uid}.scope", "a/{uid}.slice", "-{uid}.slice", "{uid}@.slice"})
+        CHECK(bad(std::string("[sandbox]\nuser-slice = '") + value + "'") ==
+              "2:14: 'user-slice' must be the name of a slice with {uid} in it");
+}
+
 TEST_CASE("every key of [daemon] is read") {
     CHECK(good("[daemon]\nidle-timeout = 'infinity'").idleTimeout == kInfinity);
     CHECK(good("[daemon]\nstay-while-sandboxes-exist = true").stayWithSandboxes);
@@ -112,7 +121,11 @@ TEST_CASE("every key of [daemon] is read") {
 }
 
 TEST_CASE("every key of [limits] is read") {
+    CHECK(good("[limits]\nsandboxes = 9").sandboxes == 9);
     CHECK(good("[limits]\nsandboxes-per-user = 1").sandboxesPerUser == 1);
+    CHECK(good("[limits]\ngroups-per-user = 7").groupsPerUser == 7);
+    CHECK(good("[limits]\ncalls-per-client = 5").callsPerClient == 5);
+    CHECK(good("[limits]\nrequest-bytes = 1024").requestBytes == 1024);
     CHECK(good("limits.groups-per-sandbox = 2").groupsPerSandbox == 2);
     CHECK(good("limits = {processes-per-call = 3}").processesPerCall == 3);
 }
@@ -363,6 +376,11 @@ TEST_CASE("what toToml writes loads as the same configuration") {
     other.idleTimeout = kInfinity;
     other.stayWithSandboxes = true;
     other.logLevel = log::Level::Debug;
+    other.userSlice = "a-{uid}.slice";
+    other.sandboxes = 6;
+    other.groupsPerUser = 7;
+    other.callsPerClient = 8;
+    other.requestBytes = 2048;
     other.sandboxesPerUser = 3;
     other.groupsPerSandbox = 4;
     other.processesPerCall = 5;

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// polkit's authority as far as a daemon can see it: it is asked, and says what the test wants it to.
+#pragma once
+
+#include <systemd/sd-bus.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace scopewright::fake {
+
+class FakePolkit {
+public:
+    FakePolkit() = default;
+    FakePolkit(FakePolkit&&) = delete;
+    ~FakePolkit() { detach(); }
+
+    void attach(sd_bus* bus);
+    void detach();
+
+    struct Question {
+        std::string sender;
+        std::string action;
+        std::map<std::string, std::string> details;
+        bool interactive = false;
+    };
+    enum class Answer { Yes, No, Challenge, Error, Silence, Garbage };
+
+    /// Asked for each question; without it there is no polkit on the bus.
+    std::function<Answer(const Question&)> rule;
+
+    std::vector<Question> questions;
+
+private:
+    static int onCall(sd_bus_message* message, void* userdata, sd_bus_error* error) noexcept;
+
+    sd_bus* bus_ = nullptr;
+    sd_bus_slot* slot_ = nullptr;
+};
+
+} // namespace scopewright::fake
