@@ -26,13 +26,13 @@ inline std::chrono::milliseconds patience() {
     return std::chrono::seconds(emulated() ? 90 : 20);
 }
 
-/// Does `condition` become true?
+/// Does `condition` become true? It is looked at every `pause` milliseconds.
 template <class Condition>
-bool eventually(Condition condition, std::chrono::milliseconds limit = patience()) {
+bool eventually(Condition condition, std::chrono::milliseconds limit = patience(), int pause = 5) {
     const std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::now() + limit;
     while (!condition()) {
         if (std::chrono::steady_clock::now() > deadline) return false;
-        ::poll(nullptr, 0, 5);
+        ::poll(nullptr, 0, pause);
     }
     return true;
 }

@@ -47,7 +47,8 @@ public:
     /// SIGKILL to the bus daemon.
     void kill();
 
-    /// Where the fake PID 1 keeps its units, as /proc/PID/cgroup would write it.
+    /// Of the cgroup hierarchy, and where in it the fake PID 1 keeps its units, as /proc/PID/cgroup would write it.
+    const std::string& mountPoint() const noexcept { return mountPoint_; }
     const std::string& prefix() const noexcept { return prefix_; }
     bool exists(const std::string& controlGroup) const;
     std::vector<std::string> tree() const;
