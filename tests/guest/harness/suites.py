@@ -18,17 +18,21 @@ from .session import Session
 CI = os.environ.get("CI") == "true"
 
 # With CI=true each of these must have run: a skip would hide that nothing was proven.
-HOST_SUITES = ("lint", "unit", "bus")
+HOST_SUITES = ("lint", "unit", "bus", "sweep")
 CONTAINERS = "all"
 MACHINES = "252,257,262"
 # What the guests run is built once; the other trees are for what runs here.
-HOST_PROGRAMS = ("scopewrightd", "scopewright-unit-tests", "scopewright-bus-tests", "fake-systemd")
+HOST_PROGRAMS = ("scopewrightd", "scopewright-unit-tests", "scopewright-bus-tests", "scopewright-sweep-tests",
+                 "fake-systemd")
 GUEST_PROGRAM = f"{stage.TESTS}/guest-tests"
 # An emulated machine takes minutes for everything, and a container proves the rest of it for this systemd.
 VALUES_ONLY = ("machine 262",)
 VALUE_TESTS = "[matrix],[gating],[update],[devices]"
 CONTAINER_LIMIT = 600
 MACHINE_LIMIT = 900
+
+# The crash sweep then kills the daemon at every n-th of its system calls only.
+COARSE_SWEEP = {"SCOPEWRIGHT_SWEEP_STEP": "12"}
 
 SANITIZER_ENVIRONMENT = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1:detect_stack_use_after_return=1",
                          "UBSAN_OPTIONS": "halt_on_error=1:abort_on_error=1:print_stacktrace=1"}
@@ -128,14 +132,15 @@ def host_suites(table, quick):
         product = build.Build("quick", ["--buildtype=debug", *werror]).make()
     else:
         product = build.product(options=werror).make()
-    table.outcomes(mesontests.run(product), must_have=HOST_SUITES)
+    table.outcomes(mesontests.run(product, environment=COARSE_SWEEP if quick else None), must_have=HOST_SUITES)
     return product
 
 
 def sanitizer_suites(table):
     tree = build.Build("sanitizers", ["--buildtype=debug", "-Db_sanitize=address,undefined", "-Db_lundef=false"])
     tree.make(HOST_PROGRAMS)
-    table.outcomes(mesontests.run(tree, ["unit", "bus"], SANITIZER_ENVIRONMENT), "sanitizers ", ("unit", "bus"))
+    suites = ("unit", "bus", "sweep")
+    table.outcomes(mesontests.run(tree, suites, {**SANITIZER_ENVIRONMENT, **COARSE_SWEEP}), "sanitizers ", suites)
 
 
 def clang_suites(table):

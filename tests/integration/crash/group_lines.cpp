@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "crash/group_lines.h"
 
+#include "crash/device_lines.h"
+
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
@@ -69,6 +71,8 @@ void addGroup(std::map<std::string, std::string>& lines, const std::string& path
     if (!name.ends_with(".slice") || strangers > 0) {
         lines["group " + name] = "of " + ownerOf(path) + ", its processes of " + ownerOf(path + "/cgroup.procs") +
                                  ", marks" + marksOf(path) + marksOf(path + "/cgroup.max.depth");
+        if (const std::string programs = devicePrograms(path); !programs.empty())
+            lines["device programs of " + name] = programs;
         if (strangers > 0) lines["strangers in " + name] = std::to_string(strangers);
     }
     std::error_code gone;

@@ -17,16 +17,23 @@ constexpr const char* kNoGroup = "org.scopewright1.Error.NoSuchGroup";
 constexpr const char* kGroupExists = "org.scopewright1.Error.GroupExists";
 
 /// Some go to PID 1 as properties, some into files of ours; which of the files are there depends on the machine.
+/// Devices are a program of ours besides.
 const Properties kFew{
     {"memory.limit", std::int64_t{268435456}},
     {"pids.limit", std::int64_t{64}},
     {"cpu.shares", std::int64_t{512}},
     {"hugepageLimits", Pages{{"2MB", 4194304}}},
+    {"resources", std::string(R"({"devices": [{"allow": false, "access": "rwm"},)"
+                              R"({"allow": true, "type": "c", "major": 1, "minor": 3, "access": "rw"}]})")},
 };
 const Properties kMore{
-    {"memory.limit", std::int64_t{536870912}},   {"pids.limit", std::int64_t{128}},
-    {"cpu.shares", std::int64_t{2048}},          {"cpu.quota", std::int64_t{50000}},
-    {"hugepageLimits", Pages{{"2MB", 8388608}}},
+    {"memory.limit", std::int64_t{536870912}},
+    {"pids.limit", std::int64_t{128}},
+    {"cpu.shares", std::int64_t{2048}},
+    {"cpu.quota", std::int64_t{50000}},
+    {"hugepageLimits", Pages{{"2MB", 8388608}, {"1GB", 2147483648}}},
+    {"resources", std::string(R"({"devices": [{"allow": false, "access": "rwm"},)"
+                              R"({"allow": true, "type": "c", "major": 1, "minor": 5, "access": "r"}]})")},
 };
 
 template <class... Args>

@@ -241,11 +241,12 @@ void World::addProcesses(Snapshot& snapshot) const {
 }
 
 std::vector<std::string> World::clear() {
-    for (const auto& [key, value] : snapshot())
+    Snapshot now;
+    addSandboxes(now);
+    for (const auto& [key, value] : now)
         if (key.starts_with("listed ") && !beginning_.contains(key))
             client.manager("StopSandbox", key.substr(key.find(' ') + 1));
     std::erase_if(children_, [&](const auto& child) { return !beginning_.contains("process " + child.first); });
-    Snapshot now;
     eventually([&] { return (now = snapshot()) == beginning_; }, patience() / 4);
     return differences(beginning_, now);
 }
