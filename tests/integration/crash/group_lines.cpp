@@ -37,6 +37,16 @@ bool isSetting(const std::string& name, mode_t mode) {
            std::none_of(kMoving.begin(), kMoving.end(), [&](std::string_view end) { return name.ends_with(end); });
 }
 
+/// A kernel has the same files everywhere, and a group has some fifty of them.
+bool isSettingFile(const std::filesystem::path& path) {
+    static std::map<std::string, bool> known;
+    const std::string name = path.filename();
+    const auto found = known.find(name);
+    if (found != known.end()) return found->second;
+    struct stat status {};
+    return ::lstat(path.c_str(), &status) == 0 && (known[name] = isSetting(name, status.st_mode));
+}
+
 std::string ownerOf(const std::string& path) {
     struct stat status {};
     if (::stat(path.c_str(), &status) < 0) return "?";
@@ -77,13 +87,11 @@ void addGroup(std::map<std::string, std::string>& lines, const std::string& path
     }
     std::error_code gone;
     for (const auto& entry : std::filesystem::directory_iterator(path, gone)) {
-        const std::string file = entry.path().filename();
-        struct stat status {};
-        if (::lstat(entry.path().c_str(), &status) < 0) continue;
-        if (S_ISDIR(status.st_mode))
-            addGroup(lines, entry.path(), name + "/" + file, known);
-        else if (!name.ends_with(".slice") && isSetting(file, status.st_mode))
-            lines["file " + name + "/" + file] = contentOf(entry.path());
+        const std::string file = name + "/" + entry.path().filename().string();
+        if (entry.is_directory(gone))
+            addGroup(lines, entry.path(), file, known);
+        else if (!name.ends_with(".slice") && isSettingFile(entry.path()))
+            lines["file " + file] = contentOf(entry.path());
     }
 }
 

@@ -91,6 +91,41 @@ Operation removeTree() {
     return operation;
 }
 
+/// The same after another call.
+Operation afterwards(Operation operation, const char* member) {
+    operation.prepare = [prepare = operation.prepare, member](World& world) {
+        prepare(world);
+        world.must(member, kWeb);
+    };
+    return operation;
+}
+
+Operation attach(const std::string& group) {
+    const std::vector<std::string> processes{"third", "fourth"};
+    Operation operation = change("AttachProcesses to " + group, [=](World& world) {
+        return world.client.request(kManagerPath, kManager, "AttachProcesses", std::string(kWeb), group,
+                                    world.pids(processes));
+    });
+    operation.prepare = [prepare = operation.prepare, processes](World& world) {
+        prepare(world);
+        for (const std::string& process : processes)
+            world.child(process);
+    };
+    for (const std::string& process : processes)
+        operation.oneByOne.insert("process " + process);
+    return operation;
+}
+
+Operation adopt(const std::string& name, const Properties& more) {
+    Properties properties = more;
+    properties.push_back({"Token", std::string("token")});
+    Operation operation;
+    operation.name = name;
+    operation.prepare = [](World& world) { world.scope("adopted.scope", "only"); };
+    operation.request = call("AdoptSandbox", kWeb, "adopted.scope", properties, std::uint64_t{0});
+    return operation;
+}
+
 } // namespace
 
 std::vector<Operation> operations() {
@@ -111,6 +146,13 @@ std::vector<Operation> operations() {
         endByKill("KillSandbox, SIGKILL", SIGKILL),
         endByKill("KillSandbox, SIGTERM", SIGTERM),
         change("StopSandbox", call("StopSandbox", kWeb), {kNoSandbox}),
+        attach("payload"),
+        attach("p1"),
+        change("FreezeSandbox", call("FreezeSandbox", kWeb)),
+        afterwards(change("ThawSandbox", call("ThawSandbox", kWeb)), "FreezeSandbox"),
+        afterwards(change("StopSandbox of a frozen one", call("StopSandbox", kWeb), {kNoSandbox}), "FreezeSandbox"),
+        adopt("AdoptSandbox", {}),
+        adopt("AdoptSandbox with resources", kFew),
     };
 }
 

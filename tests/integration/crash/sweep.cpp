@@ -56,10 +56,14 @@ public:
 
     Report run(const Points& points) {
         const std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
-        learn();
-        for (const std::size_t call : chosen(points)) {
-            point(call);
-            if (dirty_ || report_.violations.size() >= kMostViolations) break;
+        try {
+            learn();
+            for (const std::size_t call : chosen(points)) {
+                point(call);
+                if (dirty_ || report_.violations.size() >= kMostViolations) break;
+            }
+        } catch (const std::exception& error) {
+            report_.violations.push_back(std::string(error.what()) + "\n");
         }
         report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
         return report_;

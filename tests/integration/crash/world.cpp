@@ -185,7 +185,9 @@ bool World::hasUnit(const std::string& unit) const {
 }
 
 void World::restart() const {
-    if (!eventually([&] { return client.owner().empty(); })) throw std::runtime_error("the daemon's name stays taken");
+    constexpr int kOften = 1;
+    if (!eventually([&] { return client.owner().empty(); }, patience(), kOften))
+        throw std::runtime_error("the daemon's name stays taken");
     if (place_.restart) place_.restart();
 }
 
