@@ -72,7 +72,9 @@ bool Context::isOwnCall(const char* interface) const {
 void Context::attach(const sandbox::Key& key, const std::string& group, const Property& processes,
                      const bus::Caller& caller) const {
     if (processes.name == "PIDs") requireSamePids(caller);
-    sandboxes.attach(key, group, sandbox::parseProcesses(processes, config), caller.uid);
+    sandbox::Processes parsed = sandbox::parseProcesses(processes, config);
+    requireSameUsers(caller, parsed);
+    sandboxes.attach(key, group, std::move(parsed), caller.uid);
 }
 
 void requireSamePids(const bus::Caller& caller) {
@@ -80,6 +82,12 @@ void requireSamePids(const bus::Caller& caller) {
         throw Error(ErrorCode::NotSupported,
                     "the caller does not live in this daemon's pid namespace: its process numbers mean other "
                     "processes here; pidfds do not");
+}
+
+void requireSameUsers(const bus::Caller& caller, const sandbox::Processes& processes) {
+    if (sandbox::isRoot(caller.uid)) return;
+    for (const sandbox::Process& process : processes)
+        process.checkUserNamespaceOf(caller.pid);
 }
 
 } // namespace scopewright::api

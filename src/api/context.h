@@ -67,4 +67,7 @@ struct Context {
 /// NotSupported unless numbers of processes mean the same to the caller as here.
 void requireSamePids(const bus::Caller& caller);
 
+/// AccessDenied unless uids mean the same to the processes as to the caller; root may have all moved.
+void requireSameUsers(const bus::Caller& caller, const sandbox::Processes& processes);
+
 } // namespace scopewright::api

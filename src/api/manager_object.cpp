@@ -34,8 +34,8 @@ sandbox::Key newKey(const std::string& id, const bus::Caller& caller) {
     return key;
 }
 
-/// A request as it was understood, or what is wrong with it. Who may not ask is told that before anything else, and what
-/// polkit is asked about stays as it is until its answer.
+/// A request as it was understood, or what is wrong with it. Who may not ask is told that before anything else, and
+/// what polkit is asked about stays as it is until its answer.
 class Parsed {
 public:
     template <class Parse>
@@ -68,7 +68,9 @@ async::Task<bus::Message> ManagerObject::createSandbox(bus::Message call) {
     const auto [id, properties, flags] = bus::unpack<std::string, Properties, std::uint64_t>(call);
     const auto parse = [&, &id = id, &properties = properties, &flags = flags] {
         if (std::ranges::find(properties, "PIDs", &Property::name) != properties.end()) requireSamePids(caller);
-        return sandbox::parseSandbox(newKey(id, caller), properties, flags, context_.config);
+        sandbox::SandboxSpec spec = sandbox::parseSandbox(newKey(id, caller), properties, flags, context_.config);
+        requireSameUsers(caller, spec.processes);
+        return spec;
     };
     Parsed parsed(parse);
     co_await context_.require(call, caller, kCreate, parsed.details(id));

@@ -15,6 +15,7 @@
 #include <climits>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 
 namespace scopewright::sandbox {
@@ -72,6 +73,11 @@ std::vector<std::string> statusLine(pid_t pid, std::string_view key) {
         break;
     }
     return values;
+}
+
+std::string wholeFile(const std::string& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
 }
 
 } // namespace
@@ -141,6 +147,14 @@ void Process::checkMovableBy(uid_t uid) const {
     const bool theirs = std::ranges::all_of(uids, [&](const std::string& id) { return id == std::to_string(uid); });
     if (uid != 0 && !theirs)
         throw Error(ErrorCode::AccessDenied, named(pid_) + " does not belong to uid " + std::to_string(uid));
+}
+
+void Process::checkUserNamespaceOf(pid_t caller) const {
+    for (const char* file : {"uid_map", "gid_map"}) {
+        const std::string mine = wholeFile(procPath(pid_, file));
+        if (mine.empty() || mine != wholeFile(procPath(caller, file)))
+            throw Error(ErrorCode::AccessDenied, named(pid_) + " lives in another user namespace than the caller");
+    }
 }
 
 void Process::rememberSource(const cgroup::Group& root) {

@@ -42,6 +42,10 @@ public:
     /// has exited, this daemon; and for others than root only a process that is theirs throughout.
     void checkMovableBy(uid_t uid) const;
 
+    /// Throws unless uids mean the same to it as to `caller`, as far as can be seen without the right to trace it: two
+    /// processes of one uid can be of different power when their user namespaces differ.
+    void checkUserNamespaceOf(pid_t caller) const;
+
     /// Remembers where the process is, and holds that group open, so that a rollback can lead it back.
     void rememberSource(const cgroup::Group& root);
 

@@ -50,10 +50,18 @@ const Sandbox* Registry::ofUnit(const std::string& unit) const {
     return found == byUnit_.end() ? nullptr : &at(found->second);
 }
 
+/// Scopes do not lie in one another, so one of the path's own beginnings is the scope, if any is.
 const Sandbox* Registry::containing(std::string_view controlGroup) const {
-    for (const auto& [key, sandbox] : sandboxes_)
-        if (!sandbox.controlGroup.empty() && cgroup::contains(sandbox.controlGroup, controlGroup)) return &sandbox;
-    return nullptr;
+    for (std::size_t end = controlGroup.find('/', 1);; end = controlGroup.find('/', end + 1)) {
+        const auto found = byControlGroup_.find(std::string(controlGroup.substr(0, end)));
+        if (found != byControlGroup_.end()) return &at(found->second);
+        if (end == std::string_view::npos) return nullptr;
+    }
+}
+
+Registry::Usage Registry::usage(uid_t owner) const {
+    const auto found = usage_.find(owner);
+    return found == usage_.end() ? Usage() : found->second;
 }
 
 cgroup::Group Registry::scopeOf(const Sandbox& sandbox) const {
@@ -65,8 +73,32 @@ cgroup::Group Registry::scopeOf(const Sandbox& sandbox) const {
 
 Sandbox& Registry::add(Sandbox sandbox) {
     byUnit_.emplace(sandbox.unit, sandbox.key);
+    Usage& usage = usage_[sandbox.key.uid];
+    ++usage.sandboxes;
+    usage.groups += sandbox.groups.size();
+    ++starting_;
     const Key key = sandbox.key;
-    return sandboxes_.emplace(key, std::move(sandbox)).first->second;
+    Sandbox& added = sandboxes_.emplace(key, std::move(sandbox)).first->second;
+    place(added, std::string(added.controlGroup));
+    return added;
+}
+
+void Registry::place(Sandbox& sandbox, const std::string& controlGroup) {
+    byControlGroup_.erase(sandbox.controlGroup);
+    sandbox.controlGroup = controlGroup;
+    if (!controlGroup.empty()) byControlGroup_.insert_or_assign(controlGroup, sandbox.key);
+}
+
+Group& Registry::addGroup(Sandbox& sandbox, Group group) {
+    const std::string name = group.name;
+    const auto [at, added] = sandbox.groups.insert_or_assign(name, std::move(group));
+    if (added) ++usage_[sandbox.key.uid].groups;
+    return at->second;
+}
+
+Group Registry::removeGroup(Sandbox& sandbox, const std::string& name) {
+    --usage_[sandbox.key.uid].groups;
+    return std::move(sandbox.groups.extract(name).mapped());
 }
 
 void Registry::changeState(Sandbox& sandbox, State state) {
@@ -77,7 +109,7 @@ void Registry::changeState(Sandbox& sandbox, State state) {
 
 void Registry::announce(Sandbox& sandbox, State state) {
     sandbox.state = state;
-    sandbox.announced = true;
+    if (!std::exchange(sandbox.announced, true)) --starting_;
     watch(sandbox);
     observer_.sandboxAdded(sandbox);
     changed_.notify();
@@ -88,6 +120,11 @@ void Registry::retire(const Key& key, const std::string& reason) {
     if (found == sandboxes_.end()) return;
     const Sandbox gone = std::move(found->second);
     byUnit_.erase(gone.unit);
+    byControlGroup_.erase(gone.controlGroup);
+    const auto usage = usage_.find(key.uid);
+    usage->second.groups -= gone.groups.size();
+    if (--usage->second.sandboxes == 0) usage_.erase(usage);
+    if (!gone.announced) --starting_;
     if (gone.watch >= 0) {
         watched_.erase(gone.watch);
         watch_.remove(gone.watch);

@@ -13,6 +13,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace scopewright::sandbox {
@@ -43,11 +44,24 @@ public:
     /// The sandbox below whose scope `controlGroup` lies, if any.
     const Sandbox* containing(std::string_view controlGroup) const;
 
+    /// What an owner has, those that are starting or stopping too.
+    struct Usage {
+        std::size_t sandboxes = 0;
+        std::size_t groups = 0;
+    };
+    Usage usage(uid_t owner) const;
+    /// How many sandboxes are not announced yet.
+    std::size_t starting() const noexcept { return starting_; }
+
     /// NoSuchSandbox if the kernel has it no more.
     cgroup::Group scopeOf(const Sandbox& sandbox) const;
 
     /// A sandbox that is not announced yet; its key and its unit must be free.
     Sandbox& add(Sandbox sandbox);
+    /// Where PID 1 has put it.
+    void place(Sandbox& sandbox, const std::string& controlGroup);
+    Group& addGroup(Sandbox& sandbox, Group group);
+    Group removeGroup(Sandbox& sandbox, const std::string& name);
     void changeState(Sandbox& sandbox, State state);
     /// From now on clients know of it.
     void announce(Sandbox& sandbox, State state);
@@ -69,7 +83,10 @@ private:
     Observer& observer_;
     systemd::UnitsObserver& units_;
     std::map<Key, Sandbox> sandboxes_;
-    std::map<std::string, Key> byUnit_;
+    std::unordered_map<std::string, Key> byUnit_;
+    std::unordered_map<std::string, Key> byControlGroup_;
+    std::unordered_map<uid_t, Usage> usage_;
+    std::size_t starting_ = 0;
     cgroup::Watch watch_;
     std::map<int, Key> watched_;
     async::Broadcast changed_;

@@ -44,9 +44,8 @@ void Sandboxes::admitAnother(const SandboxSpec& spec) const {
     if (registry_.all().size() >= host_.config.sandboxes)
         throw Error(ErrorCode::LimitsExceeded,
                     "there are " + std::to_string(registry_.all().size()) + " sandboxes already");
-    const auto ours =
-        std::ranges::count(registry_.all(), spec.key.uid, [](const auto& entry) { return entry.first.uid; });
-    if (static_cast<std::uint64_t>(ours) >= host_.config.sandboxesPerUser)
+    const std::size_t ours = registry_.usage(spec.key.uid).sandboxes;
+    if (ours >= host_.config.sandboxesPerUser)
         throw Error(ErrorCode::LimitsExceeded,
                     "uid " + std::to_string(spec.key.uid) + " has " + std::to_string(ours) + " sandboxes already");
     if (const Sandbox* taken = registry_.ofUnit(spec.unit))
@@ -74,11 +73,11 @@ void Sandboxes::admit(SandboxSpec& spec) const {
         admitProcess(process, spec.key.uid, nullptr);
 }
 
-void Sandboxes::settleIn(Sandbox& sandbox, const std::string& controlGroup, std::vector<limits::Skip> skipped) const {
-    sandbox.controlGroup = controlGroup;
+void Sandboxes::settleIn(Sandbox& sandbox, const std::string& controlGroup, std::vector<limits::Skip> skipped) {
+    registry_.place(sandbox, controlGroup);
     sandbox.skipped = std::move(skipped);
     Group payload{kPayload, kPayload, controlGroup + "/" + kPayload, sandbox.resources, sandbox.skipped};
-    sandbox.groups.insert_or_assign(kPayload, std::move(payload));
+    registry_.addGroup(sandbox, std::move(payload));
 }
 
 const Group& Sandboxes::createGroup(const Key& key, const GroupSpec& spec) {
@@ -89,9 +88,7 @@ const Group& Sandboxes::createGroup(const Key& key, const GroupSpec& spec) {
     if (sandbox.groups.size() >= host_.config.groupsPerSandbox)
         throw Error(ErrorCode::LimitsExceeded, "sandbox " + quoted(label(key)) + " has " +
                                                    std::to_string(sandbox.groups.size()) + " groups already");
-    std::size_t groups = 0;
-    for (const auto& [other, owned] : registry_.all())
-        groups += other.uid == key.uid ? owned.groups.size() : 0;
+    const std::size_t groups = registry_.usage(key.uid).groups;
     if (groups >= host_.config.groupsPerUser)
         throw Error(ErrorCode::LimitsExceeded,
                     "uid " + std::to_string(key.uid) + " has " + std::to_string(groups) + " groups already");
@@ -101,7 +98,7 @@ const Group& Sandboxes::createGroup(const Key& key, const GroupSpec& spec) {
     for (const limits::Skip& skip : group.skipped)
         log::info("sandbox " + label(key) + ", group " + group.name + ": " + skip.key +
                   " is not in force: " + limits::reason(skip));
-    const Group& added = sandbox.groups.insert_or_assign(group.name, std::move(group)).first->second;
+    const Group& added = registry_.addGroup(sandbox, std::move(group));
     registry_.observer().groupAdded(sandbox, added);
     return added;
 }
@@ -122,8 +119,7 @@ async::Task<void> Sandboxes::removeGroup(Key key, std::string name) {
     const auto found = sandbox ? sandbox->groups.find(name) : std::map<std::string, Group>::iterator();
     if (!sandbox || found == sandbox->groups.end()) co_return;
     dropGroup(scope, directory);
-    const Group gone = std::move(found->second);
-    sandbox->groups.erase(found);
+    const Group gone = registry_.removeGroup(*sandbox, name);
     registry_.observer().groupRemoved(*sandbox, gone);
 }
 

@@ -78,7 +78,7 @@ private:
     void admitAnother(const SandboxSpec& spec) const;
     /// Throws unless `uid` may have the process moved from where it lives; into `target`, if it is not for a new one.
     void admitProcess(Process& process, uid_t uid, const Key* target) const;
-    void settleIn(Sandbox& sandbox, const std::string& controlGroup, std::vector<limits::Skip> skipped) const;
+    void settleIn(Sandbox& sandbox, const std::string& controlGroup, std::vector<limits::Skip> skipped);
 
     // turn.cpp
     async::Task<void> takeTurn(const SandboxSpec& spec, bool& exists);

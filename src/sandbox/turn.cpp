@@ -4,14 +4,12 @@
 #include "sandbox/sandboxes.h"
 #include "sandbox/wait.h"
 
-#include <algorithm>
-
 namespace scopewright::sandbox {
 
 namespace {
 
 /// Half of the unanswered calls that dbus-daemon allows one connection.
-constexpr std::ptrdiff_t kMostStarts = 64;
+constexpr std::size_t kMostStarts = 64;
 
 } // namespace
 
@@ -48,9 +46,7 @@ async::Task<void> Sandboxes::takeTurn(const SandboxSpec& spec, bool& exists) {
             if (exists) co_return;
             continue;
         }
-        const auto starting = std::ranges::count_if(
-            registry_.all(), [](const auto& entry) { return entry.second.state == State::Starting; });
-        if (starting < kMostStarts) co_return;
+        if (registry_.starting() < kMostStarts) co_return;
         co_await deadline.change(host_.event, registry_.changed(), "systemd is busy with other starts");
     }
 }
