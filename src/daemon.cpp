@@ -21,19 +21,22 @@ bus::EventHandle newEventLoop() {
     return bus::EventHandle(event);
 }
 
-bus::BusHandle openSystemBus() {
+bus::BusHandle openBus(api::Instance instance) {
     sd_bus* bus = nullptr;
-    bus::check(sd_bus_open_system_with_description(&bus, "scopewrightd"), "connect to the system bus");
+    if (instance == api::Instance::User)
+        bus::check(sd_bus_open_user_with_description(&bus, "scopewrightd"), "connect to the user's bus");
+    else
+        bus::check(sd_bus_open_system_with_description(&bus, "scopewrightd"), "connect to the system bus");
     return bus::BusHandle(bus);
 }
 
 } // namespace
 
-Daemon::Daemon(cgroup::Group root, config::Config config, api::Service::LoadConfig loadConfig)
+Daemon::Daemon(cgroup::Group root, config::Config config, api::Service::LoadConfig loadConfig, api::Instance instance)
     : event_(newEventLoop()),
-      connection_(openSystemBus(), event_.get()),
+      connection_(openBus(instance), event_.get()),
       logControl_(connection_),
-      service_(connection_, std::move(root), std::move(config), std::move(loadConfig)),
+      service_(connection_, std::move(root), std::move(config), std::move(loadConfig), instance),
       disconnected_(connection_.matchNow("type='signal',path='/org/freedesktop/DBus/Local',"
                                          "interface='org.freedesktop.DBus.Local',member='Disconnected'",
                                          onDisconnected, this)) {

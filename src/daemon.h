@@ -16,7 +16,7 @@ namespace scopewright {
 
 class Daemon {
 public:
-    Daemon(cgroup::Group root, config::Config config, api::Service::LoadConfig loadConfig);
+    Daemon(cgroup::Group root, config::Config config, api::Service::LoadConfig loadConfig, api::Instance instance);
     Daemon(Daemon&&) = delete;
 
     /// Runs until there is nothing to do, a signal comes, or the bus is gone; the exit status.

@@ -32,19 +32,26 @@ constexpr const char* kHelp = "scopewrightd [OPTIONS...]\n\n"
                               "                              or the one of that version\n"
                               "     --print-introspection[=INTERFACE]\n"
                               "                              Show the D-Bus interfaces as XML\n"
+                              "     --user                   Serve the user's own manager, on the user's bus\n"
                               "     --cgroup-root=PATH       Use the cgroup v2 hierarchy mounted there\n"
                               "                              (default: /sys/fs/cgroup)\n\n"
                               "See the scopewrightd(8) man page for details.\n";
 
+api::Instance instance = api::Instance::System;
+
+config::SearchDirs searchDirs() {
+    return instance == api::Instance::User ? config::userDirs() : config::systemDirs();
+}
+
 config::Config loadConfig() {
-    const config::Loaded loaded = config::load(config::systemDirs());
+    const config::Loaded loaded = config::load(searchDirs());
     for (const config::Diagnostic& diagnostic : loaded.diagnostics)
         log::warning(config::toString(diagnostic));
     return loaded.config;
 }
 
 int checkConfig(const std::vector<std::string>& files) {
-    const config::Loaded loaded = files.empty() ? config::load(config::systemDirs()) : config::loadFiles(files);
+    const config::Loaded loaded = files.empty() ? config::load(searchDirs()) : config::loadFiles(files);
     for (const config::Diagnostic& diagnostic : loaded.diagnostics)
         std::fprintf(stderr, "%s\n", config::toString(diagnostic).c_str());
     return loaded.diagnostics.empty() ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -69,12 +76,12 @@ int printIntrospection(const char* interface) {
 int serve(const char* cgroupRoot) {
     const config::Config config = loadConfig();
     log::setUp(config.logLevel);
-    Daemon daemon(cgroup::Group::openRoot(cgroupRoot), config, loadConfig);
+    Daemon daemon(cgroup::Group::openRoot(cgroupRoot), config, loadConfig, instance);
     return daemon.run();
 }
 
 int run(int argc, char* argv[]) {
-    enum Option { kVersion = 256, kCheckConfig, kPrintConfig, kFeatures, kPrintIntrospection, kCgroupRoot };
+    enum Option { kVersion = 256, kCheckConfig, kPrintConfig, kFeatures, kPrintIntrospection, kCgroupRoot, kUser };
     static constexpr option kOptions[] = {
         {"help", no_argument, nullptr, 'h'},
         {"version", no_argument, nullptr, kVersion},
@@ -83,21 +90,28 @@ int run(int argc, char* argv[]) {
         {"features", optional_argument, nullptr, kFeatures},
         {"print-introspection", optional_argument, nullptr, kPrintIntrospection},
         {"cgroup-root", required_argument, nullptr, kCgroupRoot},
+        {"user", no_argument, nullptr, kUser},
         {},
     };
     const char* cgroupRoot = "/sys/fs/cgroup";
     bool check = false;
+    bool print = false;
     for (int option; (option = ::getopt_long(argc, argv, "h", kOptions, nullptr)) != -1;) {
         switch (option) {
             case 'h': std::fputs(kHelp, stdout); return EXIT_SUCCESS;
             case kVersion: std::puts("scopewright " SCOPEWRIGHT_VERSION); return EXIT_SUCCESS;
             case kCheckConfig: check = true; break;
-            case kPrintConfig: std::fputs(config::toToml(loadConfig()).c_str(), stdout); return EXIT_SUCCESS;
+            case kPrintConfig: print = true; break;
             case kFeatures: return printFeatures(optarg);
             case kPrintIntrospection: return printIntrospection(optarg);
             case kCgroupRoot: cgroupRoot = optarg; break;
+            case kUser: instance = api::Instance::User; break;
             default: return kExitUsage;
         }
+    }
+    if (print) {
+        std::fputs(config::toToml(loadConfig()).c_str(), stdout);
+        return EXIT_SUCCESS;
     }
     if (check) return checkConfig({argv + optind, argv + argc});
     if (optind < argc) {

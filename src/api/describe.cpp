@@ -84,7 +84,7 @@ std::string describe(const Context& context, const std::vector<sandbox::Key>& ke
     const Json json{{"Version", SCOPEWRIGHT_VERSION},
                     {"SystemdVersion", context.systemdVersion},
                     {"CgroupMode", "unified"},
-                    {"Controllers", context.sandboxes.root().controllers()},
+                    {"Controllers", context.sandboxes.controllers()},
                     {"Features", features(context.systemdVersion)},
                     {"Sandboxes", std::move(sandboxes)}};
     return json.dump();

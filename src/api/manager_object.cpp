@@ -302,7 +302,7 @@ struct ManagerTable {
         return sd_bus_message_append(reply, "s", "unified");
     }
     static int controllers(sd_bus_message* reply, const ManagerObject& object) {
-        bus::append(reply, object.context().sandboxes.root().controllers());
+        bus::append(reply, object.context().sandboxes.controllers());
         return 0;
     }
     static int features(sd_bus_message* reply, const ManagerObject& object) {

@@ -6,6 +6,7 @@
 #include "bus/handler.h"
 #include "systemd/version.h"
 
+#include <algorithm>
 #include <exception>
 
 namespace scopewright::api {
@@ -22,9 +23,9 @@ void reportStray(std::exception_ptr error) noexcept {
 
 } // namespace
 
-Service::Published::Published(Service& service, unsigned version)
+Service::Published::Published(Service& service, unsigned version, cgroup::Group top)
     : sandboxes(sandbox::Host{service.connection_.event(), service.systemd_, version, service.root_.duplicate(),
-                              service.config_},
+                              std::move(top), service.config_},
                 service),
       units(service.connection_, sandboxes.unitsObserver()),
       changes(service.connection_),
@@ -34,11 +35,13 @@ Service::Published::Published(Service& service, unsigned version)
     service.systemd_.onOthersJobs(jobDone);
 }
 
-Service::Service(bus::Connection& connection, cgroup::Group root, config::Config config, LoadConfig loadConfig)
+Service::Service(bus::Connection& connection, cgroup::Group root, config::Config config, LoadConfig loadConfig,
+                 Instance instance)
     : connection_(connection),
       root_(std::move(root)),
       config_(std::move(config)),
       loadConfig_(std::move(loadConfig)),
+      instance_(instance),
       callers_(connection),
       polkit_(connection),
       systemd_(connection, config_.jobTimeout),
@@ -57,7 +60,8 @@ async::Task<void> Service::start() {
         throw Error(ErrorCode::NotSupported, "systemd " + std::to_string(version) + " is older than " +
                                                  std::to_string(systemd::kOldestVersion) +
                                                  ", the oldest that is supported");
-    published_.emplace(*this, version);
+    cgroup::Group top = co_await findTop();
+    published_.emplace(*this, version, std::move(top));
     co_await systemd_.subscribe();
     co_await published_->sandboxes.recover();
 
@@ -70,6 +74,22 @@ async::Task<void> Service::start() {
     published_->manager.emplace(published_->context, reloadNow);
     published_->sandbox.emplace(published_->context);
     published_->group.emplace(published_->context);
+}
+
+async::Task<cgroup::Group> Service::findTop() {
+    if (instance_ == Instance::System) co_return root_.duplicate();
+    const std::string path = co_await systemd_.ownControlGroup();
+    std::optional<cgroup::Group> top = path.empty() ? std::nullopt : root_.open(path);
+    if (!top)
+        throw Error(ErrorCode::NotSupported,
+                    "the user's manager lives in " + quoted(path) + ", which is not in the hierarchy that was opened");
+    // Which ones it gets is the system's decision, and the first thing to look at when a limit is not in force.
+    const std::vector<std::string> given = top->controllers();
+    for (const std::string& controller : root_.controllers())
+        if (std::ranges::find(given, controller) == given.end())
+            log::warning("controller " + controller + " is not delegated to " + path +
+                         "; Delegate= of user@.service says which are");
+    co_return std::move(*top);
 }
 
 /// The first call of a connection waits until the bus has said who that is; then it is dealt with like any other.

@@ -21,12 +21,16 @@
 
 namespace scopewright::api {
 
+/// Whose scopes: PID 1's, or those of a user's own manager.
+enum class Instance { System, User };
+
 class Service final : private sandbox::Observer {
 public:
     using LoadConfig = std::function<config::Config()>;
 
     /// `loadConfig` is what Reload calls; without it Reload keeps what there is. Blocks until the bus has the matches.
-    Service(bus::Connection& connection, cgroup::Group root, config::Config config, LoadConfig loadConfig = {});
+    Service(bus::Connection& connection, cgroup::Group root, config::Config config, LoadConfig loadConfig = {},
+            Instance instance = Instance::System);
     Service(Service&&) = delete;
     ~Service();
 
@@ -48,6 +52,8 @@ public:
     void spawn(async::Task<void> task) { operations_.spawn(std::move(task)); }
 
 private:
+    /// Whose controllers there are for scopes.
+    async::Task<cgroup::Group> findTop();
     static int onMessage(sd_bus_message* message, void* userdata, sd_bus_error*) noexcept;
     async::Task<void> introduce(bus::Message call);
 
@@ -61,7 +67,7 @@ private:
 
     /// What exists only once PID 1's version is known.
     struct Published {
-        Published(Service& service, unsigned version);
+        Published(Service& service, unsigned version, cgroup::Group top);
 
         sandbox::Sandboxes sandboxes;
         systemd::Units units;
@@ -78,6 +84,7 @@ private:
     cgroup::Group root_;
     config::Config config_;
     LoadConfig loadConfig_;
+    Instance instance_;
     bus::Callers callers_;
     auth::Polkit polkit_;
     systemd::Manager systemd_;

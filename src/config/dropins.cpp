@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <string_view>
@@ -64,6 +65,18 @@ std::string toString(const Diagnostic& diagnostic) {
 
 SearchDirs systemDirs() {
     return {"/etc", "/run", "/usr/local/lib", "/usr/lib"};
+}
+
+SearchDirs userDirs() {
+    const auto from = [](const char* variable, const std::string& otherwise) {
+        const char* value = ::secure_getenv(variable);
+        return value && *value == '/' ? std::string(value) : otherwise;
+    };
+    const std::string home = from("HOME", "");
+    SearchDirs dirs{from("XDG_CONFIG_HOME", home.empty() ? "" : home + "/.config"), from("XDG_RUNTIME_DIR", ""),
+                    "/etc/xdg", "/usr/local/lib/user", "/usr/lib/user"};
+    std::erase(dirs, "");
+    return dirs;
 }
 
 std::vector<std::string> listFiles(const SearchDirs& dirs, std::vector<Diagnostic>& diagnostics) {

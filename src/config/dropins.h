@@ -26,6 +26,9 @@ using SearchDirs = std::vector<std::string>;
 
 SearchDirs systemDirs();
 
+/// … and those of a user's own instance.
+SearchDirs userDirs();
+
 /// The main file (if any) and then the drop-ins, in the order in which they apply, without what is masked.
 std::vector<std::string> listFiles(const SearchDirs& dirs, std::vector<Diagnostic>& diagnostics);
 

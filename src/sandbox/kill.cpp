@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cgroup/path.h"
+#include "sandbox/policy.h"
 #include "sandbox/sandboxes.h"
 #include "sandbox/wait.h"
 
@@ -68,7 +69,7 @@ async::Task<void> Sandboxes::kill(Key key, int signal, uid_t caller) {
     if (signal < 1 || signal > SIGRTMAX)
         throw Error(ErrorCode::InvalidArgument,
                     "signal " + std::to_string(signal) + " is not in 1.." + std::to_string(SIGRTMAX));
-    if (signal == SIGSTOP && caller != 0)
+    if (signal == SIGSTOP && !isAdministrator(caller))
         throw Error(ErrorCode::InvalidArgument,
                     "signal SIGSTOP is root's: what it stops, a stop of the unit waits for");
     const Sandbox& sandbox = registry_.ready(key);

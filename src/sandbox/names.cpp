@@ -2,6 +2,7 @@
 #include "sandbox/names.h"
 
 #include "base/error.h"
+#include "sandbox/policy.h"
 
 #include <algorithm>
 #include <charconv>
@@ -40,7 +41,7 @@ void checkId(std::string_view id) {
 }
 
 std::string label(const Key& key) {
-    return key.uid == 0 ? key.id : std::to_string(key.uid) + ":" + key.id;
+    return isAdministrator(key.uid) ? key.id : std::to_string(key.uid) + ":" + key.id;
 }
 
 Key keyOf(std::string_view text, uid_t uid) {

@@ -20,8 +20,8 @@ struct Key {
 /// Throws InvalidArgument unless `id` is [a-z0-9][a-z0-9_.-]{0,63}.
 void checkId(std::string_view id);
 
-/// "web" for root's sandbox, "1000:web" for another owner's: what a caller writes to name a sandbox, and what the
-/// object path carries. An id has no colon, so the two cannot be confused.
+/// "web" for a sandbox of who runs the daemon, "1000:web" for another owner's: what a caller writes to name a sandbox,
+/// and what the object path carries. An id has no colon, so the two cannot be confused.
 std::string label(const Key& key);
 
 /// The sandbox that `text` means when `uid` says it: a plain id is the caller's own. Throws InvalidArgument.

@@ -24,6 +24,7 @@ struct Host {
     systemd::Manager& systemd;
     unsigned systemdVersion;
     cgroup::Group root;
+    cgroup::Group top; ///< whose controllers there are for scopes: the root, or what a user's manager was given
     const config::Config& config;
 };
 

@@ -64,7 +64,8 @@ public:
     Enforcer& enforcer() noexcept { return enforcer_; }
     const Enforcer& enforcer() const noexcept { return enforcer_; }
     systemd::UnitsObserver& unitsObserver() noexcept { return recovery_; }
-    const cgroup::Group& root() const noexcept { return host_.root; }
+    /// Those that there are for scopes.
+    std::vector<std::string> controllers() const { return host_.top.controllers(); }
 
     /// What waits here is not woken any more: call it before its tasks are destroyed.
     void close() noexcept { registry_.changed().close(); }

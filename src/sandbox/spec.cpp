@@ -204,13 +204,13 @@ void place(SandboxSpec& spec, const std::optional<UnitPlace>& path, const config
     }
     // Below the user's own slice nobody has more than what the user was given: root moves the processes, so the kernel
     // does not ask whether they may leave.
-    const bool root = isRoot(spec.key.uid);
-    if (spec.slice.empty()) spec.slice = root ? config.defaultSlice : config::userSlice(config, spec.key.uid);
+    const bool free = isAdministrator(spec.key.uid);
+    if (spec.slice.empty()) spec.slice = free ? config.defaultSlice : config::userSlice(config, spec.key.uid);
     if (spec.unit.empty()) spec.unit = defaultUnit(spec.key);
-    if (root ? !config::allowsSlice(config, spec.slice) : spec.slice != config::userSlice(config, spec.key.uid))
+    if (free ? !config::allowsSlice(config, spec.slice) : spec.slice != config::userSlice(config, spec.key.uid))
         throw Error(ErrorCode::SliceNotAllowed,
                     "slice " + quoted(spec.slice) + " is not " +
-                        (root ? "one of allowed-slices" : "the user-slice of uid " + std::to_string(spec.key.uid)) +
+                        (free ? "one of allowed-slices" : "the user-slice of uid " + std::to_string(spec.key.uid)) +
                         " in scopewright.toml");
 }
 

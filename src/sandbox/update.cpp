@@ -29,7 +29,7 @@ void refuseIfInUse(const cgroup::Group& group, const limits::Resources& wanted) 
 limits::Context Enforcer::planningContext(const limits::Resources& resources) const {
     limits::Context context;
     context.systemdVersion = host_.systemdVersion;
-    context.controllers = host_.root.controllers();
+    context.controllers = host_.top.controllers();
     context.devicePrograms = true;
     context.absentDevices = absentDevices(resources);
     context.notTaken = notTaken_;

@@ -62,14 +62,22 @@ async::Task<void> Manager::subscribe() {
     co_await connection_.call(call, patience_);
 }
 
-async::Task<std::string> Manager::version() {
+async::Task<std::string> Manager::managerProperty(const char* property) {
     bus::Message call =
-        bus::methodCall(connection_.raw(), kDestination, kPath, kProperties, "Get", kInterface, "Version");
+        bus::methodCall(connection_.raw(), kDestination, kPath, kProperties, "Get", kInterface, property);
     bus::Message reply = co_await connection_.call(call, patience_);
     Value value;
     bus::read(reply.raw(), value);
-    const std::string* version = std::get_if<std::string>(&value);
-    co_return version ? *version : std::string();
+    const std::string* text = std::get_if<std::string>(&value);
+    co_return text ? *text : std::string();
+}
+
+async::Task<std::string> Manager::version() {
+    return managerProperty("Version");
+}
+
+async::Task<std::string> Manager::ownControlGroup() {
+    return managerProperty("ControlGroup");
 }
 
 async::Task<void> Manager::startScope(std::string unit, Properties properties) {

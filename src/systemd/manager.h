@@ -36,6 +36,9 @@ public:
 
     async::Task<std::string> version();
 
+    /// Where its units live: "" for PID 1, "/user.slice/…/user@1000.service" for a user's manager.
+    async::Task<std::string> ownControlGroup();
+
     /// Starts a transient scope and returns when its job is over. A job that did not end with "done" is UnitFailed; one
     /// that did not end in time is Timeout and may end later; NoReply means that the call may or may not have arrived;
     /// with any other error nothing was started. The caller still checks what there is now: a scope can die as it
@@ -75,6 +78,7 @@ private:
     async::Task<void> awaitJob(Jobs::Watch& watch, std::string unit, Job job, std::string verb);
     async::Task<bool> jobPending(std::string unit, std::string job);
     bus::Message request(const char* member) const;
+    async::Task<std::string> managerProperty(const char* property);
     async::Task<Value> unitProperty(std::string unit, std::string interface, std::string property);
 
     bus::Connection& connection_;
