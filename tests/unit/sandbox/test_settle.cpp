@@ -1,67 +1,50 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// The recovery table against the one function that decides.
 #include "sandbox/settle.h"
 
 #include "catch.h"
+#include "recovery_table.h"
 
-#include <initializer_list>
+#include <set>
+#include <tuple>
 
 using namespace scopewright;
 using namespace scopewright::sandbox;
-using state::RecordState;
+using namespace scopewright::unit;
 
-namespace {
-
-/// Every combination there is, possible or not.
-template <class Visit>
-int forAll(Visit visit) {
-    int cases = 0;
-    for (UnitState unit :
-         {UnitState::Absent, UnitState::Activating, UnitState::Active, UnitState::Deactivating, UnitState::Failed})
-        for (RecordState record : {RecordState::Foreign, RecordState::Ours, RecordState::Corrupt, RecordState::Newer})
-            for (bool payload : {false, true})
-                for (bool ready : {false, true})
-                    for (bool populated : {false, true}) {
-                        visit(Observation{unit, record, payload, ready, populated});
-                        ++cases;
-                    }
-    return cases;
+TEST_CASE("each row of the recovery table is what recovery decides") {
+    for (const RecoveryRow& row : kRecoveryTable)
+        for (const state::RecordState record : recordStates(row.record)) {
+            CAPTURE(toString(row.unit), toString(record), row.payload, row.ready, row.populated);
+            CHECK(std::string(toString(settle(observation(row, record)))) == toString(row.outcome));
+        }
 }
 
-} // namespace
-
-TEST_CASE("recovery has a verdict for every observation") {
-    const int cases = forAll([](const Observation& seen) {
-        CAPTURE(static_cast<int>(seen.unit), static_cast<int>(seen.record), seen.payload, seen.ready, seen.populated);
-        const Verdict verdict = settle(seen);
-        const bool exists = seen.unit != UnitState::Absent;
-        // What is not ours is never touched, by whatever other signs.
-        if (exists && seen.record == RecordState::Foreign) CHECK(verdict == Verdict::Ignore);
-        if (exists && (seen.record == RecordState::Corrupt || seen.record == RecordState::Newer))
-            CHECK(verdict == Verdict::SetAside);
-        // Nothing that lives is ever stopped.
-        if (seen.populated) CHECK(verdict != Verdict::Stop);
-        // A unit with a job is never stopped, finished or forgotten.
-        if (seen.record == RecordState::Ours &&
-            (seen.unit == UnitState::Activating || seen.unit == UnitState::Deactivating))
-            CHECK(verdict == Verdict::Wait);
-        // Only a complete sandbox is kept.
-        if (verdict == Verdict::Keep)
-            CHECK((seen.unit == UnitState::Active && seen.record == RecordState::Ours && seen.payload && seen.ready &&
-                   seen.populated));
-        if (verdict == Verdict::Finish || verdict == Verdict::Stop)
-            CHECK((seen.unit == UnitState::Active && seen.record == RecordState::Ours));
-        if (seen.unit == UnitState::Absent) CHECK(verdict == Verdict::Forget);
-    });
-    CHECK(cases == 160);
+TEST_CASE("the recovery table has every combination once") {
+    std::set<std::tuple<UnitState, Whose, bool, bool, bool>> combinations;
+    for (const RecoveryRow& row : kRecoveryTable)
+        combinations.emplace(row.unit, row.record, row.payload, row.ready, row.populated);
+    CHECK(combinations.size() == 5 * 3 * 2 * 2 * 2);
 }
 
-TEST_CASE("an active sandbox is kept, finished or stopped by what is in it") {
-    const auto verdict = [](bool payload, bool ready, bool populated) {
-        return settle(Observation{UnitState::Active, RecordState::Ours, payload, ready, populated});
-    };
-    CHECK(verdict(true, true, true) == Verdict::Keep);
-    CHECK(verdict(true, false, true) == Verdict::Finish);
-    CHECK(verdict(false, false, true) == Verdict::Finish);
-    CHECK(verdict(true, true, false) == Verdict::Stop);
-    CHECK(verdict(false, false, false) == Verdict::Stop);
+TEST_CASE("no row of the recovery table touches what is not ours or stops what lives") {
+    for (const RecoveryRow& row : kRecoveryTable) {
+        CAPTURE(toString(row.unit), static_cast<int>(row.record), row.payload, row.ready, row.populated);
+        const bool touched =
+            row.outcome == Verdict::Keep || row.outcome == Verdict::Finish || row.outcome == Verdict::Stop;
+        if (row.record != Whose::Ours) CHECK_FALSE(touched);
+        if (row.populated) CHECK(row.outcome != Verdict::Stop);
+        // A unit with a job is never stopped: for a start job that has crashed PID 1.
+        if (row.unit == UnitState::Activating || row.unit == UnitState::Deactivating) CHECK_FALSE(touched);
+    }
+}
+
+TEST_CASE("a scope that cannot be looked into is waited for, not taken for empty") {
+    for (const RecoveryRow& row : kRecoveryTable) {
+        if (row.unit != UnitState::Active || row.record != Whose::Ours) continue;
+        Observation seen = observation(row, state::RecordState::Ours);
+        seen.visible = false;
+        CAPTURE(row.payload, row.ready, row.populated);
+        CHECK(settle(seen) == Verdict::Wait);
+    }
 }
