@@ -142,7 +142,8 @@ void FakeSystemd::endJob(Unit& unit, const std::string& result, bool announce) {
     unit.jobType.clear();
     unit.startPending = false;
     log_.push_back("JobRemoved " + unit.name + " " + result);
-    if (announce) emit(kUniqueName, "JobRemoved", "uoss", id, path.c_str(), unit.name.c_str(), result.c_str());
+    for (int turn = says(unit.name, "twice") ? 2 : 1; announce && turn > 0; --turn)
+        emit(kUniqueName, "JobRemoved", "uoss", id, path.c_str(), unit.name.c_str(), result.c_str());
 }
 
 void FakeSystemd::finishStart(const std::string& name) {
@@ -152,7 +153,7 @@ void FakeSystemd::finishStart(const std::string& name) {
         endJob(*unit, "failed");
         return remove(name);
     }
-    if (says(name, "vanish")) {
+    if (says(name, "vanish") || (says(name, "deadonce") && logged("StartTransientUnit " + name) == 1)) {
         endJob(*unit, "done");
         return remove(name);
     }
@@ -208,6 +209,18 @@ void FakeSystemd::stop(const std::string& name) {
         }
     };
     later(says(name, "stopslow") ? delay : std::chrono::milliseconds(0), act);
+}
+
+void FakeSystemd::isolate() {
+    for (const std::string& name : names()) {
+        Unit* unit = find(name);
+        if (!unit->startPending) {
+            stop(name);
+            continue;
+        }
+        endJob(*unit, "canceled");
+        remove(name);
+    }
 }
 
 void FakeSystemd::finishStop(const std::string& name) {

@@ -9,6 +9,8 @@
 //   vanish     done, and the unit is gone at once          refuse     the method answers with `refusal`
 //   refuseset  the method that changes its properties answers with `refusal`
 //   silent     the method does nothing and has no answer   mute       the method works and has no answer
+//   forgets    … the first time, and says NoReply           late       the method's answer comes after `delay`
+//   twice      everybody is told twice of each job's end   deadonce   "vanish" for the first time only
 //   stopslow, stophang, stopfail: the same for the job that stops it; an empty one stays until it is told to stop
 #pragma once
 
@@ -84,6 +86,9 @@ public:
 
     /// As an administrator's `systemctl stop` does.
     void stop(const std::string& name);
+
+    /// As `systemctl isolate` of a target that wants none of them does: start jobs are canceled, all else is stopped.
+    void isolate();
 
     /// daemon-reload, as others see it.
     void reload();

@@ -185,6 +185,9 @@ int FakeSystemd::startTransientUnit(sd_bus_message* m) {
     log_.push_back("StartTransientUnit " + unit.name);
     if (mode != "fail") misuse("StartTransientUnit " + unit.name + " with job mode " + mode);
     if (says(unit.name, "silent")) return 1;
+    // What the bus answers for a PID 1 that executes itself anew and so has left it.
+    if (says(unit.name, "forgets") && logged("StartTransientUnit " + unit.name) == 1)
+        return refuse(m, "org.freedesktop.DBus.Error.NoReply", "Message recipient disconnected from message bus");
     if (says(unit.name, "refuse")) return refuse(m, refusal, "refused as the test wants it");
     if (!isScopeName(unit.name))
         return refuse(m, "org.freedesktop.DBus.Error.InvalidArgs", "Unit name " + unit.name + " is not valid.");
@@ -222,7 +225,14 @@ int FakeSystemd::startTransientUnit(sd_bus_message* m) {
         finishStart(name);
     else
         later(says(name, "slow") ? delay : std::chrono::milliseconds(0), [this, name] { finishStart(name); });
-    return says(name, "mute") ? 1 : reply(m, "o", job.c_str());
+    if (says(name, "mute")) return 1;
+    if (!says(name, "late")) return reply(m, "o", job.c_str());
+    sd_bus_message_ref(m);
+    later(delay, [this, m, job] {
+        reply(m, "o", job.c_str());
+        sd_bus_message_unref(m);
+    });
+    return 1;
 }
 
 int FakeSystemd::stopUnit(sd_bus_message* m) {

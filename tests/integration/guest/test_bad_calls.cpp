@@ -68,7 +68,7 @@ TEST_CASE("properties that are no group's are refused") {
     stage.checkUnchanged();
 }
 
-TEST_CASE("a group that the kernel refuses to make is refused with the limit that was reached") {
+TEST_CASE("a group that the kernel refuses to make is refused with the limit that was reached", "[fault-28]") {
     Stage stage;
     Override descendants(stage.created.controlGroup, "cgroup.max.descendants", "2");
     CHECK(stage.guest.client.manager("CreateCompatGroup", "web", "c2", Properties(), kNoFlags).error == kLimits);

@@ -172,7 +172,7 @@ TEST_CASE("properties that contradict each other are refused") {
     CHECK(Snapshot(guest, {&child}) == before);
 }
 
-TEST_CASE("processes that cannot be moved, or may not be, are refused") {
+TEST_CASE("processes that cannot be moved, or may not be, are refused", "[fault-37][fault-38]") {
     Guest guest;
     Child child, dead, other;
     Child split(Child::splitLeader);

@@ -115,7 +115,7 @@ TEST_CASE("no process can be moved into a compat group") {
     CHECK(child.controlGroup() == created.payload());
 }
 
-TEST_CASE("a strict compat group without its controllers is refused and leaves nothing") {
+TEST_CASE("a strict compat group without its controllers is refused and leaves nothing", "[fault-30]") {
     Guest guest;
     Child child;
     const Created created = guest.create("web", {&child});

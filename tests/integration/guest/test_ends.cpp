@@ -44,13 +44,13 @@ void freeze(const std::string& controlGroup) {
 
 } // namespace
 
-TEST_CASE("a sandbox ends when its last process exits") {
+TEST_CASE("a sandbox ends when its last process exits", "[fault-35]") {
     Stage stage;
     stage.child.kill();
     stage.checkGone();
 }
 
-TEST_CASE("a sandbox lives on while one of its processes does") {
+TEST_CASE("a sandbox lives on while one of its processes does", "[fault-34]") {
     Guest guest;
     Recorder recorder;
     Child first, second;
@@ -63,7 +63,7 @@ TEST_CASE("a sandbox lives on while one of its processes does") {
     guest.checkGone("web", created, recorder);
 }
 
-TEST_CASE("a sandbox ends when its unit is stopped") {
+TEST_CASE("a sandbox ends when its unit is stopped", "[fault-33]") {
     Stage stage;
     stage.guest.systemd.stop(stage.created.unit);
     stage.checkGone();
@@ -75,7 +75,7 @@ TEST_CASE("a sandbox ends when its unit is killed") {
     stage.checkGone();
 }
 
-TEST_CASE("a sandbox ends when its slice is stopped") {
+TEST_CASE("a sandbox ends when its slice is stopped", "[fault-59]") {
     Stage stage(Child::sleep, {{"Slice", std::string("kubepods-test.slice")}});
     stage.guest.systemd.stop("kubepods-test.slice");
     stage.guest.checkGone("web", stage.created, stage.recorder);
@@ -140,7 +140,7 @@ TEST_CASE("StopSandbox removes deep and wide trees of groups") {
     stage.checkGone();
 }
 
-TEST_CASE("StopSandbox of a tree whose path is too long for PID 1 leaves nothing") {
+TEST_CASE("StopSandbox of a tree whose path is too long for PID 1 leaves nothing", "[fault-40][fault-58]") {
     Stage stage;
     const std::string payload = stage.created.payload();
     REQUIRE(writeFile(payload, "cgroup.max.depth", "max") == 0);
@@ -221,7 +221,7 @@ TEST_CASE("sandboxes that end while the daemon is away are gone when it is back"
     CHECK(guest.list() == std::vector<SandboxLine>{{"two", two.unit, 0, two.object}});
 }
 
-TEST_CASE("many sandboxes that end together are all told") {
+TEST_CASE("many sandboxes that end together are all told", "[fault-59]") {
     Guest guest;
     Recorder recorder;
     const std::size_t count = static_cast<std::size_t>(times(60));

@@ -71,7 +71,7 @@ TEST_CASE("SIGHUP and Reload read the configuration again, and what is wrong in 
     CHECK(leaves(guest));
 }
 
-TEST_CASE("two hundred clients lose no call while the daemon comes and goes") {
+TEST_CASE("two hundred clients lose no call while the daemon comes and goes", "[fault-23]") {
     Guest guest;
     Child child;
     guest.create("web", {&child});
@@ -83,7 +83,7 @@ TEST_CASE("two hundred clients lose no call while the daemon comes and goes") {
     CHECK(guest.systemd.state(kService) != "failed");
 }
 
-TEST_CASE("sandboxes are made and ended while the daemon comes and goes") {
+TEST_CASE("sandboxes are made and ended while the daemon comes and goes", "[fault-23]") {
     Guest guest;
     configureIdle(guest);
     std::minstd_rand random(7);

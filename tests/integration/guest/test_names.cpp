@@ -129,7 +129,7 @@ TEST_CASE("the same token with other arguments is a mistake") {
     CHECK(guest.client.manager("StopSandbox", "web").ok());
 }
 
-TEST_CASE("of two requests for one id at once exactly one succeeds") {
+TEST_CASE("of two requests for one id at once exactly one succeeds", "[fault-10]") {
     Guest guest;
     for (int round = 0; round < times(20); ++round) {
         CAPTURE(round);
@@ -151,7 +151,7 @@ TEST_CASE("of two requests for one id at once exactly one succeeds") {
     }
 }
 
-TEST_CASE("a hundred requests with one token at once have one effect") {
+TEST_CASE("a hundred requests with one token at once have one effect", "[fault-9][fault-12]") {
     Guest guest;
     Recorder recorder;
     Child child;

@@ -26,7 +26,8 @@ void checkNothingLeft(const Guest& guest) {
 
 } // namespace
 
-TEST_CASE("a sandbox whose payload cannot be made is rolled back, and its processes live where they lived") {
+TEST_CASE("a sandbox whose payload cannot be made is rolled back, and its processes live where they lived",
+          "[fault-28]") {
     Guest guest;
     Recorder recorder;
     prepareSlice(guest);
@@ -75,7 +76,7 @@ TEST_CASE("processes from different units go back to different units") {
     guest.systemd.stop("source-b.scope");
 }
 
-TEST_CASE("a scope that PID 1 cannot make is refused, and its name stays free") {
+TEST_CASE("a scope that PID 1 cannot make is refused, and its name stays free", "[fault-29]") {
     Guest guest;
     prepareSlice(guest);
     Child child;
@@ -91,7 +92,7 @@ TEST_CASE("a scope that PID 1 cannot make is refused, and its name stays free") 
     guest.create("web", {&child});
 }
 
-TEST_CASE("a process that exits while its sandbox is made takes nobody with it") {
+TEST_CASE("a process that exits while its sandbox is made takes nobody with it", "[fault-36]") {
     Guest guest;
     std::minstd_rand random(3);
     for (int round = 0; round < times(40); ++round) {
@@ -113,7 +114,7 @@ TEST_CASE("a process that exits while its sandbox is made takes nobody with it")
     }
 }
 
-TEST_CASE("the only process of a sandbox may exit while it is made") {
+TEST_CASE("the only process of a sandbox may exit while it is made", "[fault-36]") {
     Guest guest;
     std::minstd_rand random(4);
     for (int round = 0; round < times(40); ++round) {
@@ -129,7 +130,7 @@ TEST_CASE("the only process of a sandbox may exit while it is made") {
     }
 }
 
-TEST_CASE("a client that leaves in the middle of a request leaves a whole sandbox or none") {
+TEST_CASE("a client that leaves in the middle of a request leaves a whole sandbox or none", "[fault-8]") {
     Guest guest;
     std::minstd_rand random(5);
     for (int round = 0; round < times(20); ++round) {

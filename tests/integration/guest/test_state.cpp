@@ -53,7 +53,7 @@ Properties tokened(const std::string& token, const Child& child, const Propertie
 
 } // namespace
 
-TEST_CASE("a daemon that was killed knows everything again") {
+TEST_CASE("a daemon that was killed knows everything again", "[fault-47]") {
     Guest guest;
     Population population(guest);
     const std::string before = describe(guest);
@@ -69,7 +69,8 @@ TEST_CASE("a daemon that was stopped knows everything again") {
     CHECK(describe(guest) == before);
 }
 
-TEST_CASE("daemon-reload and daemon-reexec change nothing, whether the daemon sees them or not") {
+TEST_CASE("daemon-reload and daemon-reexec change nothing, whether the daemon sees them or not",
+          "[fault-13][fault-14]") {
     Guest guest;
     Population population(guest);
     const std::string before = describe(guest);
@@ -106,7 +107,8 @@ TEST_CASE("everything can still be done with a sandbox that an earlier daemon ma
     CHECK_FALSE(child.alive());
 }
 
-TEST_CASE("a daemon that is killed in the middle of a request finishes it when it is asked again") {
+TEST_CASE("a daemon that is killed in the middle of a request finishes it when it is asked again",
+          "[fault-1][fault-2][fault-3]") {
     Guest guest;
     std::minstd_rand random(1);
     const int rounds = emulated() ? 3 : 12;
@@ -158,7 +160,7 @@ TEST_CASE("a daemon that is killed in the middle of a request finishes it when i
     CHECK(refusals == std::set<std::string>());
 }
 
-TEST_CASE("requests of many clients, with the daemon killed among them, are each carried out once") {
+TEST_CASE("requests of many clients, with the daemon killed among them, are each carried out once", "[fault-2]") {
     Guest guest;
     std::minstd_rand random(2);
     const int kClients = emulated() ? 6 : 24;
@@ -203,7 +205,7 @@ TEST_CASE("requests of many clients, with the daemon killed among them, are each
     CHECK(guest.systemd.list("scopewright-0-s*").size() == static_cast<std::size_t>(kClients));
 }
 
-TEST_CASE("requests that PID 1 forgets when it renews itself are carried out when they are asked again") {
+TEST_CASE("requests that PID 1 forgets when it renews itself are carried out when they are asked again", "[fault-14]") {
     Guest guest;
     const std::size_t count = static_cast<std::size_t>(emulated() ? 6 : 40);
     std::deque<Child> children(count);
@@ -232,7 +234,7 @@ TEST_CASE("requests that PID 1 forgets when it renews itself are carried out whe
     CHECK(guest.systemd.list("scopewright-0-s*").size() == count);
 }
 
-TEST_CASE("a compat group that was half made when the daemon died is no group, and its name is free") {
+TEST_CASE("a compat group that was half made when the daemon died is no group, and its name is free", "[fault-4]") {
     Guest guest;
     Child child;
     const Created created = guest.create("web", {&child});
@@ -244,7 +246,7 @@ TEST_CASE("a compat group that was half made when the daemon died is no group, a
     CHECK(guest.groups("web").size() == 2);
 }
 
-TEST_CASE("a unit with our prefix but without our record is left alone") {
+TEST_CASE("a unit with our prefix but without our record is left alone", "[fault-54]") {
     Guest guest;
     Child child;
     guest.systemd.startScope("scopewright-0-foreign.scope", child.pid(),
@@ -259,7 +261,7 @@ TEST_CASE("a unit with our prefix but without our record is left alone") {
     guest.systemd.stop("scopewright-0-foreign.scope");
 }
 
-TEST_CASE("a unit whose record is damaged is left alone") {
+TEST_CASE("a unit whose record is damaged is left alone", "[fault-55]") {
     Guest guest;
     Child child;
     guest.systemd.startScope(

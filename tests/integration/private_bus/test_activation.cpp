@@ -42,7 +42,7 @@ TEST_CASE("the daemon leaves when it has nothing to do, and the next one knows t
     CHECK(std::get<0>(client.manager("Describe").get<std::string>()) == before);
 }
 
-TEST_CASE("two hundred clients lose no call while the daemon of a bus without systemd comes and goes") {
+TEST_CASE("two hundred clients lose no call while the daemon of a bus without systemd comes and goes", "[fault-23]") {
     PrivateBus bus;
     bus.configure("[daemon]\nidle-timeout = \"100ms\"\n");
     Child child;

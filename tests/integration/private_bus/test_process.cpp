@@ -10,7 +10,7 @@
 using namespace scopewright::integration;
 using scopewright::Properties;
 
-TEST_CASE("a second daemon ends with status 1 and touches nothing") {
+TEST_CASE("a second daemon ends with status 1 and touches nothing", "[fault-61]") {
     PrivateBus bus;
     Client client;
     Child child;
@@ -72,7 +72,7 @@ TEST_CASE("SIGTERM in the middle of a request ends the daemon at once, and the n
     CHECK(child.controlGroup() == group + "/payload");
 }
 
-TEST_CASE("the end of the bus ends the daemon with status 0") {
+TEST_CASE("the end of the bus ends the daemon with status 0", "[fault-20]") {
     PrivateBus bus;
     Child child;
     const std::unique_ptr<Program> daemon = bus.start();
@@ -81,7 +81,7 @@ TEST_CASE("the end of the bus ends the daemon with status 0") {
     CHECK(daemon->wait() == 0);
 }
 
-TEST_CASE("a daemon that was killed is started again and knows everything") {
+TEST_CASE("a daemon that was killed is started again and knows everything", "[fault-47]") {
     PrivateBus bus;
     Client client;
     Child child;
@@ -112,7 +112,7 @@ TEST_CASE("SIGHUP reads the configuration again") {
     CHECK(daemon->running());
 }
 
-TEST_CASE("a daemon without PID 1, or with one too old, ends with status 1 and says why") {
+TEST_CASE("a daemon without PID 1, or with one too old, ends with status 1 and says why", "[fault-64]") {
     {
         PrivateBus bus(std::nullopt);
         Program daemon(bus.command());
@@ -133,7 +133,7 @@ TEST_CASE("a daemon without PID 1, or with one too old, ends with status 1 and s
     }
 }
 
-TEST_CASE("a daemon without a bus or without cgroup v2 ends with status 1 and says why") {
+TEST_CASE("a daemon without a bus or without cgroup v2 ends with status 1 and says why", "[fault-32]") {
     PrivateBus bus;
     Program elsewhere({daemonProgram(), "--cgroup-root=/tmp"});
     CHECK(elsewhere.wait() == 1);

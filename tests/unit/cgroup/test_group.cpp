@@ -138,7 +138,7 @@ TEST_CASE("a written attribute reads back, a refused value is an error that name
     CHECK(here.group.read("cgroup.max.depth") == "3\n");
 }
 
-TEST_CASE("the kernel's cap on depth and number is LimitsExceeded") {
+TEST_CASE("the kernel's cap on depth and number is LimitsExceeded", "[fault-28]") {
     NEEDS_CGROUPS();
     Place here;
     here.group.write("cgroup.max.depth", "1");
@@ -259,7 +259,7 @@ TEST_CASE("killing a group kills everything in it and below, and nothing else") 
     CHECK(other.alive());
 }
 
-TEST_CASE("a group with a process in it is Busy, and the process lives on") {
+TEST_CASE("a group with a process in it is Busy, and the process lives on", "[fault-41]") {
     NEEDS_CGROUPS();
     Place here;
     Child child(here.tree, here.tree.prefix() + "/a/b/c");
@@ -280,7 +280,7 @@ TEST_CASE("a group with only a zombie in it can be removed") {
     CHECK_FALSE(here.group.child("a").has_value());
 }
 
-TEST_CASE("a tree deeper than any path can name is removed with a handful of descriptors") {
+TEST_CASE("a tree deeper than any path can name is removed with a handful of descriptors", "[fault-40]") {
     NEEDS_CGROUPS();
     Place here;
     constexpr int kLevels = 1500;
@@ -315,7 +315,7 @@ TEST_CASE("a tree as wide as it is deep is removed whole") {
     CHECK(here.group.children().empty());
 }
 
-TEST_CASE("enabling controllers reports those that cannot be had and enables the rest") {
+TEST_CASE("enabling controllers reports those that cannot be had and enables the rest", "[fault-30]") {
     NEEDS_CGROUPS();
     Place here;
     CHECK(here.group.enable({}).empty());

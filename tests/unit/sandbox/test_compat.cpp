@@ -58,7 +58,7 @@ TEST_CASE("a compat group is a directory in the scope, with an object, a signal 
     CHECK(child.controlGroup() == bench.scopeOf("web") + "/payload");
 }
 
-TEST_CASE("each resource of a compat group is in its file, or told to be missing and why") {
+TEST_CASE("each resource of a compat group is in its file, or told to be missing and why", "[fault-30]") {
     NEEDS_CGROUPS();
     Bench bench;
     bench.sandbox("web");
@@ -88,7 +88,7 @@ TEST_CASE("each resource of a compat group is in its file, or told to be missing
     }
 }
 
-TEST_CASE("a strict compat group that cannot be had whole leaves nothing behind") {
+TEST_CASE("a strict compat group that cannot be had whole leaves nothing behind", "[fault-30]") {
     NEEDS_CGROUPS();
     Bench bench;
     bench.sandbox("web");

@@ -80,7 +80,7 @@ TEST_CASE("a sandbox is found by its id, by a process number and by a pidfd") {
     CHECK(bench.answer(bench.manager(Bench::kRoot, "GetSandbox", "nothing"))->error == ours("NoSuchSandbox"));
 }
 
-TEST_CASE("PID 1 is told what the design wants, and nothing that it could choke on") {
+TEST_CASE("PID 1 is told what the design wants, and nothing that it could choke on", "[fault-21]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.child();
@@ -108,6 +108,8 @@ TEST_CASE("PID 1 is told what the design wants, and nothing that it could choke 
     for (const char* accounting : {"CPUAccounting", "MemoryAccounting", "IOAccounting", "TasksAccounting"})
         CHECK(value(accounting) == "true");
     CHECK(unit->properties.count("User") == 0);
+    // A controller is a name on the bus, which PID 1 would ask at each stop and keep through a restart of the bus.
+    CHECK(unit->properties.count("Controller") == 0);
     CHECK(unit->description.rfind("My pod: a-b_c.d [scopewright v=1 id=web uid=0 ", 0) == 0);
     CHECK(unit->description.find("user=1001") != std::string::npos);
     CHECK(std::get<std::vector<std::uint32_t>>(unit->properties["PIDs"]) == std::vector<std::uint32_t>{child.number()});
@@ -168,7 +170,7 @@ TEST_CASE("a sandbox comes to be however PID 1 times its signal") {
     }
 }
 
-TEST_CASE("a failed start job is UnitFailed, and the process is where it was") {
+TEST_CASE("a failed start job is UnitFailed, and the process is where it was", "[fault-19]") {
     NEEDS_CGROUPS();
     for (const char* id : {"a-fail", "a-failmoved"}) {
         CAPTURE(id);
@@ -180,20 +182,20 @@ TEST_CASE("a failed start job is UnitFailed, and the process is where it was") {
     }
 }
 
-TEST_CASE("a scope that does not hold the process is UnitFailed") {
+TEST_CASE("a scope that does not hold the process is UnitFailed", "[fault-39]") {
     NEEDS_CGROUPS();
     for (const char* id : {"a-empty", "a-vanish"}) {
         CAPTURE(id);
         Bench bench;
         Child& child = bench.child();
         const std::string source = child.controlGroup();
-        bench.answer(bench.create(id, pids(child)));
+        CHECK(bench.answer(bench.create(id, pids(child)))->error == ours("UnitFailed"));
         bench.settle();
         nothingLeft(bench, child, source, id);
     }
 }
 
-TEST_CASE("a start job that hangs is a Timeout; the scope is not stopped before the job is over") {
+TEST_CASE("a start job that hangs is a Timeout; the scope is not stopped before the job is over", "[fault-16]") {
     NEEDS_CGROUPS();
     for (const char* result : {"done", "failed", "canceled"}) {
         CAPTURE(result);
@@ -248,7 +250,7 @@ TEST_CASE("PID 1's refusal changes nothing") {
     }
 }
 
-TEST_CASE("a PID 1 that does not answer is SystemdUnavailable, and nothing has happened") {
+TEST_CASE("a PID 1 that does not answer is SystemdUnavailable, and nothing has happened", "[fault-14][fault-15]") {
     NEEDS_CGROUPS();
     Bench bench(patience(60ms));
     Child& child = bench.child();
@@ -258,7 +260,7 @@ TEST_CASE("a PID 1 that does not answer is SystemdUnavailable, and nothing has h
     nothingLeft(bench, child, source, "a-silent");
 }
 
-TEST_CASE("a scope that started though its answer was lost is the sandbox that was asked for") {
+TEST_CASE("a scope that started though its answer was lost is the sandbox that was asked for", "[fault-2][fault-14]") {
     NEEDS_CGROUPS();
     Bench bench(patience(60ms));
     Child& child = bench.child();
@@ -268,7 +270,7 @@ TEST_CASE("a scope that started though its answer was lost is the sandbox that w
     CHECK(bench.emitted("SandboxNew") == 1);
 }
 
-TEST_CASE("a process that dies while its scope is started is UnixProcessIdUnknown") {
+TEST_CASE("a process that dies while its scope is started is UnixProcessIdUnknown", "[fault-36]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.child();
@@ -282,7 +284,7 @@ TEST_CASE("a process that dies while its scope is started is UnixProcessIdUnknow
     CHECK(bench.list().empty());
 }
 
-TEST_CASE("when one of several dies the others go back") {
+TEST_CASE("when one of several dies the others go back", "[fault-36]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& dying = bench.child();
@@ -303,7 +305,8 @@ TEST_CASE("when one of several dies the others go back") {
     CHECK(bench.systemd.names().empty());
 }
 
-TEST_CASE("a client that leaves while the job runs gets its sandbox all the same, and its token finds it") {
+TEST_CASE("a client that leaves while the job runs gets its sandbox all the same, and its token finds it",
+          "[fault-8]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.child();
@@ -362,7 +365,7 @@ TEST_CASE("the end of the service answers nobody, neither the first request nor 
         CHECK_FALSE(call->done);
 }
 
-TEST_CASE("a failed leftover of ours is cleared away, once, and the sandbox starts") {
+TEST_CASE("a failed leftover of ours is cleared away, once, and the sandbox starts", "[fault-19]") {
     NEEDS_CGROUPS();
     Bench bench;
     const std::string unit = bench.unitOf("web");
@@ -444,7 +447,7 @@ TEST_CASE("the same token again gives the same answer and makes nothing") {
     CHECK(bench.emitted("SandboxNew") == 1);
 }
 
-TEST_CASE("the same token while the first request runs joins it") {
+TEST_CASE("the same token while the first request runs joins it", "[fault-9][fault-12]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.child();
@@ -493,7 +496,7 @@ TEST_CASE("another token, or none, for an id that is taken is SandboxExists") {
     REFUSED(bench, bench.create("plain", pids(other)), ours("SandboxExists"));
 }
 
-TEST_CASE("of two requests for one id at once one wins") {
+TEST_CASE("of two requests for one id at once one wins", "[fault-10]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& one = bench.child();
@@ -506,7 +509,7 @@ TEST_CASE("of two requests for one id at once one wins") {
     CHECK(two.controlGroup() == source);
 }
 
-TEST_CASE("a forged JobRemoved neither makes a sandbox nor undoes one") {
+TEST_CASE("a forged JobRemoved neither makes a sandbox nor undoes one", "[fault-18]") {
     NEEDS_CGROUPS();
     for (const char* result : {"done", "failed"}) {
         CAPTURE(result);

@@ -61,7 +61,7 @@ TEST_CASE("a sandbox's id is short, lower-case and no path") {
     }
 }
 
-TEST_CASE("a sandbox needs a process that exists, lives and may be moved") {
+TEST_CASE("a sandbox needs a process that exists, lives and may be moved", "[fault-37]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.child();

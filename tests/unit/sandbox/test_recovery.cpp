@@ -5,6 +5,7 @@
 #include "state/marks.h"
 
 #include <algorithm>
+#include <array>
 
 using namespace scopewright;
 using namespace scopewright::unit;
@@ -99,7 +100,7 @@ TEST_CASE("a sandbox that ended while nobody looked is not known, and its name i
     bench.sandbox("web");
 }
 
-TEST_CASE("a sandbox whose start was cut short after the job is finished by the next daemon") {
+TEST_CASE("a sandbox whose start was cut short after the job is finished by the next daemon", "[fault-3]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.child();
@@ -116,7 +117,7 @@ TEST_CASE("a sandbox whose start was cut short after the job is finished by the 
     CHECK(bench.groups("web") == Lines{"payload payload"});
 }
 
-TEST_CASE("a start that was cut short is finished with all that was asked for") {
+TEST_CASE("a start that was cut short is finished with all that was asked for", "[fault-3]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.child();
@@ -138,7 +139,7 @@ TEST_CASE("a start that was cut short is finished with all that was asked for") 
     CHECK(bench.systemd.logged("SetUnitProperties " + bench.unitOf("a-slow")) == 0);
 }
 
-TEST_CASE("an update that was cut short is carried out by the next daemon") {
+TEST_CASE("an update that was cut short is carried out by the next daemon", "[fault-5]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.child();
@@ -160,7 +161,7 @@ TEST_CASE("an update that was cut short is carried out by the next daemon") {
     CHECK(bench.property(bench.path("web"), Bench::kSandbox, "Resources") == "pids.limit 100");
 }
 
-TEST_CASE("an update that was cut short and that PID 1 refuses now is taken back") {
+TEST_CASE("an update that was cut short and that PID 1 refuses now is taken back", "[fault-5]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.child();
@@ -177,7 +178,7 @@ TEST_CASE("an update that was cut short and that PID 1 refuses now is taken back
     }
 }
 
-TEST_CASE("directories of groups that were being made, or removed, are gone with the next daemon") {
+TEST_CASE("directories of groups that were being made, or removed, are gone with the next daemon", "[fault-4]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.sandbox("web");
@@ -196,7 +197,7 @@ TEST_CASE("directories of groups that were being made, or removed, are gone with
     CHECK(child.alive());
 }
 
-TEST_CASE("a start that was cut short at any later step is finished all the same") {
+TEST_CASE("a start that was cut short at any later step is finished all the same", "[fault-3]") {
     NEEDS_CGROUPS();
     for (const bool moved : {false, true}) {
         CAPTURE(moved);
@@ -212,10 +213,13 @@ TEST_CASE("a start that was cut short at any later step is finished all the same
     }
 }
 
-TEST_CASE("a daemon killed at any moment of a creation leaves what the next one completes") {
+TEST_CASE("a daemon killed at any moment of a creation leaves what the next one completes",
+          "[fault-1][fault-2][fault-3]") {
     NEEDS_CGROUPS();
     // Each turn of the loop is a moment between two of the daemon's own steps.
     std::size_t finished = 0;
+    // What the daemon had come to when it died: nothing that PID 1 knows of, a unit, a unit with a payload.
+    std::array<int, 3> moments{};
     for (int turns = 0; turns < 60 && finished < 3; ++turns) {
         CAPTURE(turns);
         Bench bench;
@@ -227,6 +231,10 @@ TEST_CASE("a daemon killed at any moment of a creation leaves what the next one 
             bus::check(sd_event_run(bench.event(), 1000), "run");
         finished += call->done;
         bench.crash();
+        const bool asked = !bench.systemd.names().empty();
+        ++moments[bench.tree().exists(bench.scopeOf("web") + "/payload") ? 2 : asked ? 1 : 0];
+        CHECK(child.alive());
+        if (!asked) CHECK(child.controlGroup() == source);
         bench.restart();
         REQUIRE(bench.until([&] { return bench.service().idle(); }));
         CHECK(child.alive());
@@ -239,9 +247,11 @@ TEST_CASE("a daemon killed at any moment of a creation leaves what the next one 
         CHECK(bench.systemd.names() == Lines{bench.unitOf("web")});
     }
     CHECK(finished == 3);
+    for (const int count : moments)
+        CHECK(count > 0);
 }
 
-TEST_CASE("a daemon killed at any moment of a stop leaves nothing that the next one does not know") {
+TEST_CASE("a daemon killed at any moment of a stop leaves nothing that the next one does not know", "[fault-6]") {
     NEEDS_CGROUPS();
     std::size_t finished = 0;
     for (int turns = 0; turns < 60 && finished < 3; ++turns) {
@@ -311,7 +321,8 @@ TEST_CASE("a scope of ours in which nothing lives any more is stopped at the sta
     CHECK(bench.list().empty());
 }
 
-TEST_CASE("units of others, and records that cannot be read, are left alone at the start") {
+TEST_CASE("units of others, and records that cannot be read, are left alone at the start",
+          "[fault-54][fault-55][fault-56]") {
     NEEDS_CGROUPS();
     Bench bench;
     bench.crash();
@@ -347,7 +358,7 @@ TEST_CASE("units of others, and records that cannot be read, are left alone at t
         CHECK(child->controlGroup().find("/payload") == std::string::npos);
 }
 
-TEST_CASE("a directory without a mark is no group, before and after a restart") {
+TEST_CASE("a directory without a mark is no group, before and after a restart", "[fault-4]") {
     NEEDS_CGROUPS();
     Bench bench;
     bench.sandbox("web");
@@ -375,7 +386,7 @@ TEST_CASE("one sandbox with an odd mark does not keep the others from being foun
         CHECK(child->alive());
 }
 
-TEST_CASE("two owners may use the same id") {
+TEST_CASE("two owners may use the same id", "[fault-11]") {
     NEEDS_CGROUPS();
     Bench bench;
     bench.sandbox("web");
@@ -450,7 +461,7 @@ TEST_CASE("a daemon-reload loses nothing and tells nobody") {
     CHECK(bench.emitted("SandboxNew") == 0);
 }
 
-TEST_CASE("a daemon-reload while a scope starts or stops changes nothing about the outcome") {
+TEST_CASE("a daemon-reload while a scope starts or stops changes nothing about the outcome", "[fault-13]") {
     NEEDS_CGROUPS();
     Bench bench;
     bench.sandbox("a-stophang");
@@ -470,7 +481,7 @@ TEST_CASE("a daemon-reload while a scope starts or stops changes nothing about t
     CHECK(bench.list().size() == 1);
 }
 
-TEST_CASE("an end that PID 1 told nobody about is found after the next reload") {
+TEST_CASE("an end that PID 1 told nobody about is found after the next reload", "[fault-17]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.sandbox("web");
@@ -484,7 +495,7 @@ TEST_CASE("an end that PID 1 told nobody about is found after the next reload") 
     REQUIRE(bench.until([&] { return bench.emitted("SandboxRemoved") == 1; }));
 }
 
-TEST_CASE("a new PID 1 behind the name makes everything be looked at, and nothing be lost") {
+TEST_CASE("a new PID 1 behind the name makes everything be looked at, and nothing be lost", "[fault-14]") {
     NEEDS_CGROUPS();
     Bench bench;
     bench.sandbox("one");
@@ -499,7 +510,7 @@ TEST_CASE("a new PID 1 behind the name makes everything be looked at, and nothin
     CHECK(bench.list() == Lines{"one scopewright-0-one.scope 0 /org/scopewright1/sandbox/one"});
 }
 
-TEST_CASE("hundreds of sandboxes are found again") {
+TEST_CASE("hundreds of sandboxes are found again", "[fault-60]") {
     NEEDS_CGROUPS();
     Bench bench;
     bench.crash();
@@ -516,7 +527,7 @@ TEST_CASE("hundreds of sandboxes are found again") {
     CHECK(child.alive());
 }
 
-TEST_CASE("a systemd that is too old, or has no version, is no place to start") {
+TEST_CASE("a systemd that is too old, or has no version, is no place to start", "[fault-64]") {
     NEEDS_CGROUPS();
     for (const char* version : {"246.15", "abc", "", "0"}) {
         CAPTURE(version);
@@ -526,7 +537,7 @@ TEST_CASE("a systemd that is too old, or has no version, is no place to start") 
     }
 }
 
-TEST_CASE("a PID 1 that does not answer at the start is no reason to hang") {
+TEST_CASE("a PID 1 that does not answer at the start is no reason to hang", "[fault-15]") {
     NEEDS_CGROUPS();
     config::Config config = Bench::quick();
     config.jobTimeout = 50ms;

@@ -162,7 +162,8 @@ Verdict outcomeOf(RecoveryRow row, UnitState unit) {
 
 } // namespace
 
-TEST_CASE("each state of the recovery table that there can be has its outcome in PID 1, in the kernel and in answers") {
+TEST_CASE("each state of the recovery table that there can be has its outcome in PID 1, in the kernel and in answers",
+          "[fault-3][fault-54][fault-55][fault-56][fault-58]") {
     NEEDS_CGROUPS();
     int built = 0;
     for (const RecoveryRow& row : kRecoveryTable) {
@@ -180,7 +181,7 @@ TEST_CASE("each state of the recovery table that there can be has its outcome in
     CHECK(built == 90 + 30);
 }
 
-TEST_CASE("what recovery waits for gets the outcome of the state that it comes to") {
+TEST_CASE("what recovery waits for gets the outcome of the state that it comes to", "[fault-16]") {
     NEEDS_CGROUPS();
     for (const RecoveryRow& row : kRecoveryTable) {
         if (*row.unreal || row.outcome != Verdict::Wait) continue;

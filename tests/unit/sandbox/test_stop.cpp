@@ -232,7 +232,7 @@ TEST_CASE("a sandbox that ends while a stop was on its way is success for the on
     gone(bench, "web");
 }
 
-TEST_CASE("when the last process exits the objects go and the signal is sent, once") {
+TEST_CASE("when the last process exits the objects go and the signal is sent, once", "[fault-34][fault-35]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& first = bench.child();
@@ -248,7 +248,7 @@ TEST_CASE("when the last process exits the objects go and the signal is sent, on
     CHECK(bench.systemd.logged("StopUnit " + bench.unitOf("web")) == 0);
 }
 
-TEST_CASE("when an administrator stops the unit the objects go and the signal is sent") {
+TEST_CASE("when an administrator stops the unit the objects go and the signal is sent", "[fault-33]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.sandbox("web");
@@ -299,7 +299,7 @@ TEST_CASE("a signal that is none is refused, and nobody gets one") {
     }
 }
 
-TEST_CASE("a stop under way may end with its service") {
+TEST_CASE("a stop under way may end with its service", "[fault-6]") {
     NEEDS_CGROUPS();
     Bench bench;
     bench.sandbox("a-stophang");

@@ -74,7 +74,7 @@ TEST_CASE("descriptions without a record are somebody else's") {
         CHECK(readRecord(text).state == RecordState::Foreign);
 }
 
-TEST_CASE("a record with any one byte changed, lost or added is not taken for ours") {
+TEST_CASE("a record with any one byte changed, lost or added is not taken for ours", "[fault-55]") {
     const std::string good = describe("Sandbox web", example());
     const std::size_t start = good.find('[');
     for (std::size_t at = start; at < good.size(); ++at) {
@@ -91,7 +91,7 @@ TEST_CASE("a record with any one byte changed, lost or added is not taken for ou
     CHECK(readRecord(good + " ").state == RecordState::Corrupt);
 }
 
-TEST_CASE("a sealed record with odd contents is corrupt, one of a later version is newer") {
+TEST_CASE("a sealed record with odd contents is corrupt, one of a later version is newer", "[fault-55][fault-56]") {
     const auto stateOf = [](const std::string& fields) {
         return readRecord("x [scopewright " + seal(fields) + "]").state;
     };
@@ -108,7 +108,7 @@ TEST_CASE("a sealed record with odd contents is corrupt, one of a later version 
     CHECK(stateOf("") == RecordState::Corrupt);
 }
 
-TEST_CASE("the record of this version is read by every later one") {
+TEST_CASE("the record of this version is read by every later one", "[fault-57]") {
     // Made by version 1; must be good for ever.
     const ReadRecord read = readRecord("Sandbox web [scopewright v=1 id=web uid=1000 unit=scopewright-1000-web.scope "
                                        "tok=t-1 req=0123456789abcdef user=1001 group=1002 crc=1c27f548]");

@@ -104,7 +104,7 @@ TEST_CASE("a failed start job is UnitFailed and says how it ended") {
     CHECK(bench.child.alive());
 }
 
-TEST_CASE("every other end of a start job is UnitFailed too") {
+TEST_CASE("every other end of a start job is UnitFailed too", "[fault-19]") {
     NEEDS_CGROUPS();
     for (const char* result : {"canceled", "timeout", "dependency", "skipped", "invalid", "once", "collected"}) {
         CAPTURE(result);
@@ -129,14 +129,14 @@ TEST_CASE("a start job that does not end in time is a Timeout") {
     CHECK(bench.world.systemd.logged("StopUnit a-hang.scope") == 0);
 }
 
-TEST_CASE("a start job whose signal is lost is found by asking") {
+TEST_CASE("a start job whose signal is lost is found by asking", "[fault-17]") {
     NEEDS_CGROUPS();
     Bench bench(300ms);
     bench.start("a-lost.scope");
     CHECK(bench.child.controlGroup() == bench.world.tree().prefix() + "/scopewright.slice/a-lost.scope");
 }
 
-TEST_CASE("a lost signal is noticed long before the patience ends") {
+TEST_CASE("a lost signal is noticed long before the patience ends", "[fault-17]") {
     NEEDS_CGROUPS();
     Bench bench(60s);
     const Clock::time_point begin = Clock::now();
@@ -144,7 +144,7 @@ TEST_CASE("a lost signal is noticed long before the patience ends") {
     CHECK(Clock::now() - begin < 4s);
 }
 
-TEST_CASE("PID 1's refusal comes as the code for its name") {
+TEST_CASE("PID 1's refusal comes as the code for its name", "[fault-14][fault-15]") {
     NEEDS_CGROUPS();
     const std::vector<std::pair<std::string, ErrorCode>> names{
         {"org.freedesktop.systemd1.UnitExists", ErrorCode::UnitExists},
@@ -201,7 +201,7 @@ TEST_CASE("PIDFDs are for PID 1 from 255 on") {
     }
 }
 
-TEST_CASE("a PID 1 that says nothing is NoReply") {
+TEST_CASE("a PID 1 that says nothing is NoReply", "[fault-15]") {
     NEEDS_CGROUPS();
     Bench bench(30ms);
     CHECK_CODE(bench.start("a-silent.scope"), NoReply);
@@ -211,7 +211,7 @@ TEST_CASE("a PID 1 that says nothing is NoReply") {
     CHECK_CODE(bench.world.await(bench.manager.stopUnit("a.scope")), NoReply);
 }
 
-TEST_CASE("JobRemoved of another job does not end the wait, whoever sends it") {
+TEST_CASE("JobRemoved of another job does not end the wait, whoever sends it", "[fault-18]") {
     NEEDS_CGROUPS();
     Bench bench;
     async::Scope scope(fake::Link::unexpected);
