@@ -117,6 +117,7 @@ ssize_t transfer(const char* function, long number, int fd, Bytes bytes, std::si
         const int error = Fault::hit(function, fd, nullptr);
         errno = error > 0 ? error : before;
         if (error > 0) return -1;
+        if (error == Fault::kLost) return static_cast<ssize_t>(size);
         if (error == Fault::kShort && size > 1) {
             if (number == SYS_write) return 1;
             size = 1;
@@ -192,6 +193,11 @@ int fsetxattr(int fd, const char* attribute, const void* value, std::size_t size
 ssize_t fgetxattr(int fd, const char* attribute, void* value, std::size_t size) noexcept {
     if (fails("fgetxattr", fd, nullptr)) return -1;
     return real()(SYS_fgetxattr, fd, attribute, value, size);
+}
+
+int fremovexattr(int fd, const char* attribute) noexcept {
+    if (fails("fremovexattr", fd, nullptr)) return -1;
+    return static_cast<int>(real()(SYS_fremovexattr, fd, attribute));
 }
 
 int fchown(int fd, uid_t uid, gid_t gid) noexcept {

@@ -18,12 +18,14 @@ public:
     /// In place of an errno: a read gives the first byte only, and a write says that it has taken no more. The file
     /// gets nothing: the beginning of a value is another value, and that of a process's number may be PID 1.
     static constexpr int kShort = -1;
+    /// In place of an errno: a write says that it has taken everything, and the file gets nothing.
+    static constexpr int kLost = -2;
     /// In place of an errno: the call is let through; for looking on.
     static constexpr int kNothing = 0;
 
     /// The calls number `from` to `from + times - 1` of `function` on a file whose path ends with `name` fail with
-    /// `error`. Functions: openat, openat2, unlinkat, mkdirat, read, pread, write, fsetxattr, fgetxattr, fchown,
-    /// fchownat, fdopendir, pidfd_open and inotify_add_watch (both of any name).
+    /// `error`. Functions: openat, openat2, unlinkat, mkdirat, read, pread, write, fsetxattr, fgetxattr, fremovexattr,
+    /// fchown, fchownat, fdopendir, pidfd_open and inotify_add_watch (both of any name).
     Fault(std::string function, std::string name, int error, int times = kAlways, int from = 1);
     Fault(Fault&&) = delete;
     ~Fault();
@@ -34,7 +36,7 @@ public:
     int calls() const noexcept { return calls_; }   ///< of that function on such a file
     int failed() const noexcept { return failed_; } ///< those that were made to fail
 
-    /// The errno for a call that is to fail, kShort, or kNothing. For the functions themselves.
+    /// The errno for a call that is to fail, kShort, kLost, or kNothing. For the functions themselves.
     static int hit(const char* function, int directory, const char* name);
     static bool any() noexcept;
 

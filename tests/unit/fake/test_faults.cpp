@@ -66,6 +66,11 @@ TEST_CASE("a short write says that it took one byte and writes none, a short rea
         const Fault fault("write", "", Fault::kShort, 1);
         CHECK(::write(file.fd, "xyz", 3) == 1);
     }
+    {
+        const Fault fault("write", "", Fault::kLost, 1);
+        CHECK(::write(file.fd, "xyz", 3) == 3);
+        CHECK(::lseek(file.fd, 0, SEEK_END) == 0);
+    }
     REQUIRE(errorOfWrite(file.fd) == 0);
     REQUIRE(::lseek(file.fd, 0, SEEK_SET) == 0);
     const Fault fault("read", "", Fault::kShort, 1);

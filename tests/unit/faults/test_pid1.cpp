@@ -54,11 +54,14 @@ TEST_CASE("while PID 1 is dumb, what needs only the kernel works, and the rest i
     CHECK(bench.describe().find("\"web\"") != std::string::npos);
 
     std::vector<Pending> calls;
-    for (int i = 0; i < 20; ++i)
+    for (int i = 0; i < 80; ++i)
         calls.push_back(bench.create("n" + std::to_string(i), pids(bench.child())));
     calls.push_back(stop(bench, "ending"));
-    for (const Pending& call : calls)
-        CHECK(bench.answer(call)->error == ours("SystemdUnavailable"));
+    for (const Pending& call : calls) {
+        const std::string error = bench.answer(call)->error;
+        // Timeout is for those whose turn has not come.
+        CHECK((error == ours("SystemdUnavailable") || error == fd("Timeout")));
+    }
 
     bench.systemd.deaf = false;
     CHECK(bench.answer(stop(bench, "web"))->text == "");
