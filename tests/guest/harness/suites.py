@@ -23,7 +23,7 @@ CONTAINERS = "all"
 MACHINES = "252,257,262"
 # What the guests run is built once; the other trees are for what runs here.
 HOST_PROGRAMS = ("scopewrightd", "scopewright-unit-tests", "scopewright-bus-tests", "scopewright-sweep-tests",
-                 "fake-systemd")
+                 "fake-systemd", "failing-malloc")
 GUEST_PROGRAM = f"{stage.TESTS}/guest-tests"
 # An emulated machine takes minutes for everything, and a container proves the rest of it for this systemd.
 VALUES_ONLY = ("machine 262",)

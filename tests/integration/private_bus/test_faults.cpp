@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <deque>
 #include <filesystem>
 #include <fstream>
@@ -43,7 +44,7 @@ std::ptrdiff_t starts(const PrivateBus& bus) {
 /// As a client's library asks: it waits for so long, and then no more.
 Answer ask(const Client& client, const scopewright::bus::Message& request, std::chrono::milliseconds patience) {
     Answer answer;
-    sd_bus_error error = SD_BUS_ERROR_NULL;
+    sd_bus_error error{};
     sd_bus_message* reply = nullptr;
     const auto limit = static_cast<std::uint64_t>(std::chrono::microseconds(patience).count());
     if (sd_bus_call(client.raw(), request.raw(), limit, &error, &reply) < 0) {
@@ -215,4 +216,58 @@ TEST_CASE("a daemon without descriptors to spare says so, lives, and goes on whe
     CHECK(ask().ok());
     client.manager("StopSandbox", "web").must();
     CHECK(daemon->running());
+}
+
+TEST_CASE("a daemon without memory fails requests or ends, and nothing is lost either way", "[fault-48]") {
+#if defined(__SANITIZE_ADDRESS__)
+    SKIP_TEST("the sanitizer has an allocator of its own");
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+    SKIP_TEST("the sanitizer has an allocator of its own");
+#endif
+#endif
+    const char* module = std::getenv("SCOPEWRIGHT_FAILING_MALLOC");
+    REQUIRE(module);
+    REQUIRE(::access(module, R_OK) == 0);
+    int refused = 0;
+    for (const char* every : {"3", "17", "29", "53", "97", "211"}) {
+        CAPTURE(every);
+        PrivateBus bus;
+        const Directory directory;
+        ::setenv("LD_PRELOAD", module, 1);
+        ::setenv("SCOPEWRIGHT_TEST_FAIL_WHILE", directory.path("armed").c_str(), 1);
+        ::setenv("SCOPEWRIGHT_TEST_FAIL_EVERY", every, 1);
+        const std::unique_ptr<Program> daemon = bus.start();
+        ::unsetenv("LD_PRELOAD");
+        Client client;
+        Child old;
+        std::deque<Child> children(6);
+        const std::string group = create(client, "old", old);
+        const auto request = [&](std::size_t i) {
+            const Properties properties{{"PIDs", numbers({&children[i]})}, {"Token", std::string("t")}};
+            return client.request(kManagerPath, kManager, "CreateSandbox", "n" + std::to_string(i), properties,
+                                  std::uint64_t{0});
+        };
+        directory.write("armed", "");
+        for (std::size_t i = 0; i < children.size() && daemon->running(); ++i)
+            refused += ask(client, request(i), std::chrono::seconds(2)).ok() ? 0 : 1;
+        std::filesystem::remove(directory.path("armed"));
+        daemon->signal(SIGKILL);
+        daemon->wait();
+        CHECK(old.alive());
+        CHECK(old.controlGroup() == group + "/payload");
+        CHECK(client.manager("GetSandbox", "old").ok());
+        for (std::size_t i = 0; i < children.size(); ++i) {
+            CAPTURE(i);
+            Answer answer;
+            CHECK(eventually([&] {
+                answer = client.send(request(i));
+                return answer.ok();
+            }));
+            CHECK(children[i].alive());
+            const auto [object, unit, made] = answer.get<scopewright::bus::ObjectPath, std::string, std::string>();
+            CHECK(children[i].controlGroup() == made + "/payload");
+        }
+    }
+    CHECK(refused > 6);
 }
