@@ -7,7 +7,6 @@
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -70,34 +69,6 @@ Child::Life hungry(std::size_t bytes) {
         for (;;)
             ::pause();
     };
-}
-
-void* sleepForEver(void*) {
-    for (;;)
-        ::pause();
-}
-
-/// Its first thread ends at SIGUSR1, another one lives on: what cgroup.kill passes by.
-void loseLeader(const std::function<void()>& ready) {
-    blockSignal();
-    pthread_t thread;
-    if (::pthread_create(&thread, nullptr, sleepForEver, nullptr) != 0) return;
-    ready();
-    awaitSignal();
-    for (;;)
-        ::syscall(SYS_exit, 0);
-}
-
-char stateOf(pid_t pid) {
-    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-    std::string line;
-    std::getline(file, line);
-    const std::size_t end = line.rfind(')');
-    return end == std::string::npos || end + 2 >= line.size() ? 'X' : line[end + 2];
-}
-
-bool hasThreads(const std::string& controlGroup) {
-    return !readFile(controlGroup, "cgroup.threads").value_or("").empty();
 }
 
 } // namespace
@@ -213,25 +184,6 @@ TEST_CASE("the daemon is the last to be killed for its memory, and comes back wh
     guest.killDaemon();
     CHECK(guest.list().size() == 1);
     CHECK(child.controlGroup() == created.payload());
-}
-
-TEST_CASE("a process that has lost its leader ends with its sandbox", "[fault-40]") {
-    for (const char* method : {"StopSandbox", "KillSandbox"}) {
-        CAPTURE(method);
-        Guest guest;
-        Recorder recorder;
-        Child child(loseLeader);
-        const Created created = guest.create("web", {&child});
-        ::kill(child.pid(), SIGUSR1);
-        REQUIRE(eventually([&] { return stateOf(child.pid()) == 'Z'; }));
-        REQUIRE(hasThreads(created.payload()));
-        if (std::string(method) == "StopSandbox")
-            guest.client.manager(method, "web").must();
-        else
-            guest.client.manager(method, "web", std::int32_t{SIGKILL}).must();
-        guest.checkGone("web", created, recorder);
-        CHECK(eventually([&] { return !child.alive(); }));
-    }
 }
 
 TEST_CASE("PID 1's freezer and ours do not undo each other", "[fault-45]") {

@@ -97,7 +97,7 @@ TEST_CASE("a process is started straight into a group through its directory", "[
 }
 
 TEST_CASE("a frozen sandbox stands still through a reload and a new daemon, and PID 1's freezer is its own",
-          "[verbs]") {
+          "[verbs][fault-45]") {
     Guest guest;
     Child child;
     const Created created = guest.create("web", {&child});
@@ -139,7 +139,7 @@ TEST_CASE("frozen processes are killed, and their sandbox is stopped", "[verbs]"
     CHECK_FALSE(exists(created.controlGroup));
 }
 
-TEST_CASE("a process whose leader has exited does not outlive its sandbox", "[verbs]") {
+TEST_CASE("a process whose leader has exited does not outlive its sandbox", "[verbs][fault-40]") {
     Guest guest;
     Recorder recorder;
     Child child;
@@ -215,7 +215,8 @@ TEST_CASE("an adoption that is refused gives everything back", "[verbs]") {
     guest.systemd.stop("libpod-back.scope");
 }
 
-TEST_CASE("a start in the middle of which the daemon dies is finished with all that was asked for", "[verbs]") {
+TEST_CASE("a start in the middle of which the daemon dies is finished with all that was asked for",
+          "[verbs][fault-2][fault-3]") {
     Guest guest;
     Child child;
     const Properties request{{"PIDs", numbers({&child})},

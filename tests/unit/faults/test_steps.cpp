@@ -58,35 +58,6 @@ TEST_CASE("what is left of a group that was half made or half removed is gone af
         CHECK(bench.answer(bench.createCompat("web", name))->text == "");
 }
 
-TEST_CASE("an update that a daemon died in is carried to its end by the next one", "[fault-5]") {
-    NEEDS_CGROUPS();
-    for (const bool group : {false, true}) {
-        CAPTURE(group);
-        Bench bench;
-        Child& child = bench.child();
-        REQUIRE(bench.answer(bench.create("web", pids(child)))->text == "");
-        if (group) REQUIRE(bench.answer(bench.createCompat("web", "c1"))->text == "");
-        bench.crash();
-        const cgroup::Group directory = opened(bench, bench.scopeOf("web") + (group ? "/c1" : "/payload"));
-        limits::Resources wanted;
-        wanted.pidsLimit = 77;
-        state::setIntent(directory.boundaryFile().value(), limits::toText(wanted));
-        bench.restart();
-        REQUIRE(bench.until([&] { return bench.service().idle(); }));
-        CHECK(limitOf(bench) == "77");
-        CHECK_FALSE(state::readIntent(directory.boundaryFile().value()));
-        fake::Unit* unit = bench.systemd.find(bench.unitOf("web"));
-        REQUIRE(unit);
-        if (!group) CHECK(unit->text("TasksMax") == "77");
-        // It is done once.
-        const std::size_t asked = bench.systemd.log().size();
-        bench.restart();
-        REQUIRE(bench.until([&] { return bench.service().idle(); }));
-        CHECK(bench.systemd.log().size() == asked);
-        CHECK(limitOf(bench) == "77");
-    }
-}
-
 TEST_CASE("a daemon killed at any moment of an update leaves the old values or brings the new ones", "[fault-5]") {
     NEEDS_CGROUPS();
     std::size_t finished = 0;

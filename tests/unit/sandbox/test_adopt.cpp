@@ -150,7 +150,7 @@ TEST_CASE("an adoption that fails leaves the scope as it was") {
     }
 }
 
-TEST_CASE("an adoption that was cut short is finished by the next daemon") {
+TEST_CASE("an adoption that was cut short is finished by the next daemon", "[fault-3]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = foreign(bench);

@@ -116,7 +116,7 @@ TEST_CASE("the next daemon knows that a sandbox is frozen, and finishes a freeze
     CHECK(bench.state("web") == "running");
 }
 
-TEST_CASE("what PID 1 has frozen stays so, and a thaw does not wait for it") {
+TEST_CASE("what PID 1 has frozen stays so, and a thaw does not wait for it", "[fault-45]") {
     NEEDS_CGROUPS();
     Bench bench;
     bench.sandbox("web");

@@ -101,7 +101,7 @@ TEST_CASE("clients are told why a sandbox is gone") {
     }
 }
 
-TEST_CASE("a process whose leader has exited is killed as well") {
+TEST_CASE("a process whose leader has exited is killed as well", "[fault-40]") {
     NEEDS_CGROUPS();
     for (const char* verb : {"StopSandbox", "KillSandbox"}) {
         CAPTURE(verb);
@@ -121,7 +121,7 @@ TEST_CASE("a process whose leader has exited is killed as well") {
     }
 }
 
-TEST_CASE("groups nested deeper than a path can be are removed with their sandbox") {
+TEST_CASE("groups nested deeper than a path can be are removed with their sandbox", "[fault-40][fault-58]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.sandbox("web");
