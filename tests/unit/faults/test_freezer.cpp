@@ -60,14 +60,21 @@ TEST_CASE("a freeze that never comes to its end is a Timeout, and the sandbox ru
     Bench bench(patience(80ms));
     Child& child = bench.sandbox("web");
     const std::string payload = bench.scopeOf("web") + "/payload";
+    const std::string other = bench.scopeOf("web") + "/other";
+    REQUIRE(bench.answer(bench.manager(Bench::kRoot, "CreateGroup", "web", "other", Properties(), std::uint64_t(0)))
+                ->text == "");
     {
         // As with a process that waits for a device: the kernel takes the wish and does not report that it is done.
-        const Fault fault("write", "/payload/cgroup.freeze", Fault::kLost, 1);
+        // What is in the payload does stand still.
+        const Fault fault("write", "/other/cgroup.freeze", Fault::kLost, 1);
         CHECK(bench.answer(freeze(bench, "web"))->error == fd("Timeout"));
         CHECK(fault.failed() == 1);
     }
     CHECK(bench.state("web") == "running");
-    CHECK(bench.tree().read(payload, "cgroup.freeze") == "0\n");
+    for (const std::string& group : {payload, other}) {
+        CHECK(bench.tree().read(group, "cgroup.freeze") == "0\n");
+        CHECK_FALSE(frozen(bench, group));
+    }
     CHECK(child.alive());
     // Nothing of it is in the way of the next one.
     CHECK(bench.answer(freeze(bench, "web"))->text == "");
