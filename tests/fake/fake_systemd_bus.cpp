@@ -368,6 +368,10 @@ int FakeSystemd::propertiesCall(sd_bus_message* m, const std::string& member) {
         if (property == "Slice") return reply(m, "v", "s", shown.slice.c_str());
         if (property == "Result") return reply(m, "v", "s", shown.activeState == "failed" ? "resources" : "success");
         if (property == "Delegate") return reply(m, "v", "b", shown.text("Delegate") == "true");
+        if (property == "TimeoutStopUSec") {
+            const std::string given = shown.text(property);
+            return reply(m, "v", "t", given.empty() ? std::uint64_t{90'000'000} : std::stoull(given));
+        }
     }
     if (interface == "org.freedesktop.systemd1.Unit") {
         if (property == "Id") return reply(m, "v", "s", name.c_str());
