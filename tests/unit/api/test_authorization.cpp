@@ -39,7 +39,7 @@ Pending interactively(Bench& bench, const char* sender, const Properties& proper
 
 } // namespace
 
-TEST_CASE("without polkit only root makes sandboxes, and only root and the owner reach them") {
+TEST_CASE("without polkit only root makes sandboxes, and only root and the owner reach them", "[fault-24]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.child();
@@ -125,15 +125,13 @@ TEST_CASE("a user may be asked for a password only if the caller lets that happe
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.child();
-    bench.polkit.rule = [](const Question& question) {
-        return question.interactive ? Answer::No : Answer::Challenge;
-    };
+    bench.polkit.rule = [](const Question& question) { return question.interactive ? Answer::No : Answer::Challenge; };
     REFUSED(bench, bench.create("web", pids(child), Bench::kAlice), fd("InteractiveAuthorizationRequired"));
     CHECK(interactively(bench, Bench::kAlice, pids(bench.child()))->error == fd("AccessDenied"));
     CHECK(bench.polkit.questions.back().interactive);
 }
 
-TEST_CASE("a polkit that fails, or speaks nonsense, allows nothing") {
+TEST_CASE("a polkit that fails, or speaks nonsense, allows nothing", "[fault-24]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.child();
@@ -144,7 +142,7 @@ TEST_CASE("a polkit that fails, or speaks nonsense, allows nothing") {
     }
 }
 
-TEST_CASE("a polkit that hangs keeps nobody else waiting") {
+TEST_CASE("a polkit that hangs keeps nobody else waiting", "[fault-24]") {
     NEEDS_CGROUPS();
     Bench bench;
     bench.polkit.rule = [](const Question&) { return Answer::Silence; };
@@ -180,8 +178,7 @@ TEST_CASE("an owner other than root has one slice, below which nobody has more t
     Child& child = bench.child();
     bench.polkit.rule = [](const Question&) { return Answer::Yes; };
     for (const char* slice : {"system.slice", "scopewright.slice", "machine.slice", "user-1002.slice", "user.slice"})
-        REFUSED(bench,
-                bench.create("web", with(pids(child), "Slice", std::string(slice)), Bench::kAlice),
+        REFUSED(bench, bench.create("web", with(pids(child), "Slice", std::string(slice)), Bench::kAlice),
                 ours("SliceNotAllowed"));
     // The process is root's.
     REFUSED(bench, bench.create("web", pids(child), Bench::kAlice), fd("AccessDenied"));
