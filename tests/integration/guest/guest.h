@@ -3,6 +3,7 @@
 // behind.
 #pragma once
 
+#include "answers.h"
 #include "child.h"
 #include "client.h"
 #include "guest/pid1.h"
@@ -16,35 +17,6 @@
 namespace scopewright::integration {
 
 inline constexpr const char* kService = "scopewright.service";
-
-/// What CreateSandbox answers.
-struct Created {
-    std::string object;
-    std::string unit;
-    std::string controlGroup;
-
-    std::string payload() const { return controlGroup + "/payload"; }
-    bool operator==(const Created&) const = default;
-};
-
-Created createdBy(const Answer& answer);
-
-/// What ListSandboxes and ListGroups answer.
-struct SandboxLine {
-    std::string id;
-    std::string unit;
-    std::uint32_t uid = 0;
-    std::string object;
-    bool operator==(const SandboxLine&) const = default;
-};
-struct GroupLine {
-    std::string name;
-    std::string kind;
-    std::string controlGroup;
-    bool operator==(const GroupLine&) const = default;
-};
-std::vector<SandboxLine> sandboxesIn(const Answer& answer);
-std::vector<GroupLine> groupsIn(const Answer& answer);
 
 /// The property Skipped of a sandbox or a group, by key.
 struct SkipLine {

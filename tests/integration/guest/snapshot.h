@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Everything that a refused request must leave as it is; and the names of errors.
+// Everything that a refused request must leave as it is.
 #pragma once
 
+#include "error_names.h"
 #include "guest/guest.h"
 
 #include <algorithm>
@@ -9,16 +10,6 @@
 #include <vector>
 
 namespace scopewright::integration {
-
-inline constexpr const char* kInvalid = "org.freedesktop.DBus.Error.InvalidArgs";
-inline constexpr const char* kLimits = "org.freedesktop.DBus.Error.LimitsExceeded";
-inline constexpr const char* kNoProcess = "org.freedesktop.DBus.Error.UnixProcessIdUnknown";
-inline constexpr const char* kNotAllowed = "org.scopewright1.Error.PropertyNotAllowed";
-inline constexpr const char* kBadSlice = "org.scopewright1.Error.SliceNotAllowed";
-inline constexpr const char* kBadProcess = "org.scopewright1.Error.ProcessNotAllowed";
-inline constexpr const char* kNoSandbox = "org.scopewright1.Error.NoSuchSandbox";
-inline constexpr const char* kNoGroup = "org.scopewright1.Error.NoSuchGroup";
-inline constexpr const char* kGroupExists = "org.scopewright1.Error.GroupExists";
 
 class Snapshot {
 public:

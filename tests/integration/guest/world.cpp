@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "guest/world.h"
+
+namespace scopewright::integration {
+
+World worldOf(const Guest& guest) {
+    World world;
+    world.root = directory("");
+    world.slice = "/scopewright.slice";
+    world.enforces = true;
+    world.daemon = [&guest] { return guest.daemonPid(); };
+    world.crash = [&guest] { guest.killDaemon(); };
+    world.leave = [&guest] { guest.stopDaemon(); };
+    world.reload = [&guest] { guest.systemd.reload(); };
+    world.end = [&guest](const std::string& unit) { guest.systemd.stop(unit); };
+    world.units = [&guest] {
+        std::vector<std::string> names;
+        for (const Pid1::Line& line : guest.systemd.list("scopewright-*.scope"))
+            names.push_back(line.name);
+        return names;
+    };
+    return world;
+}
+
+} // namespace scopewright::integration
