@@ -18,7 +18,7 @@ from .session import Session
 CI = os.environ.get("CI") == "true"
 
 # With CI=true each of these must have run: a skip would hide that nothing was proven.
-HOST_SUITES = ("lint", "unit", "bus", "sweep")
+HOST_SUITES = ("lint", "unit", "bus", "sweep", "model", "soak")
 CONTAINERS = "all"
 MACHINES = "252,257,262"
 # What the guests run is built once; the other trees are for what runs here.
@@ -31,9 +31,9 @@ VALUE_TESTS = "[matrix],[gating],[update],[devices]"
 CONTAINER_LIMIT = 600
 MACHINE_LIMIT = 900
 
-# The crash sweep then kills the daemon at every n-th of its system calls only.
-COARSE_SWEEP = {"SCOPEWRIGHT_SWEEP_STEP": "12"}
-
+# Where time is short or everything takes longer: the crash sweep then kills the daemon at every n-th of its system calls
+# only, and the model and the soak do less than their own numbers.
+SHORTER = {"SCOPEWRIGHT_SWEEP_STEP": "12", "SCOPEWRIGHT_MODEL_OPERATIONS": "1000", "SCOPEWRIGHT_SOAK_SANDBOXES": "300"}
 SANITIZER_ENVIRONMENT = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1:detect_stack_use_after_return=1",
                          "UBSAN_OPTIONS": "halt_on_error=1:abort_on_error=1:print_stacktrace=1"}
 
@@ -132,15 +132,15 @@ def host_suites(table, quick):
         product = build.Build("quick", ["--buildtype=debug", *werror]).make()
     else:
         product = build.product(options=werror).make()
-    table.outcomes(mesontests.run(product, environment=COARSE_SWEEP if quick else None), must_have=HOST_SUITES)
+    table.outcomes(mesontests.run(product, environment=SHORTER if quick else None), must_have=HOST_SUITES)
     return product
 
 
 def sanitizer_suites(table):
     tree = build.Build("sanitizers", ["--buildtype=debug", "-Db_sanitize=address,undefined", "-Db_lundef=false"])
     tree.make(HOST_PROGRAMS)
-    suites = ("unit", "bus", "sweep")
-    table.outcomes(mesontests.run(tree, suites, {**SANITIZER_ENVIRONMENT, **COARSE_SWEEP}), "sanitizers ", suites)
+    suites = ("unit", "bus", "sweep", "model", "soak")
+    table.outcomes(mesontests.run(tree, suites, {**SANITIZER_ENVIRONMENT, **SHORTER}), "sanitizers ", suites)
 
 
 def clang_suites(table):
