@@ -77,12 +77,21 @@ public:
     }
 
 private:
-    enum class Step { Create, CreateAgain, CreateGroup, Find, Stop };
+    enum class Step { Create, CreateAgain, CreateGroup, Find, Stop, Vanish };
+
+    /// How a round ends: the sandbox is stopped, or its process dies, sometimes before the sandbox is made.
+    bool isDoomed() const noexcept { return round_ % 7 == 3; }
+    bool diesByItself() const noexcept { return round_ % 5 == 2; }
 
     void go(Step step) {
         step_ = step;
         inDoubt_ = false;
+        if (step == Step::Vanish) {
+            child_->kill();
+            deadline_ = Clock::now() + patience();
+        }
         ask();
+        if (step == Step::Create && isDoomed()) child_->kill();
     }
 
     void ask() {
@@ -100,9 +109,10 @@ private:
                 }
                 case Step::CreateGroup: return request("CreateCompatGroup", id_, "c1", Properties(), kNoFlags);
                 case Step::Find: return request("GetSandboxByPID", child_->number());
-                case Step::Stop: break;
+                case Step::Stop: return request("StopSandbox", id_);
+                case Step::Vanish: break;
             }
-            return request("StopSandbox", id_);
+            return request("GetSandbox", id_);
         };
         // A client that is impatient asks again before it has its answer.
         const std::size_t times = step_ == Step::Create && round_ % 4 == 0 ? 2 : 1;
@@ -120,6 +130,8 @@ private:
         // What has been done by a call whose answer was lost is done.
         const bool done = inDoubt_ && ((step_ == Step::CreateGroup && answer.error == kGroupExists) ||
                                        (step_ == Step::Stop && answer.error == kNoSandbox));
+        if (step_ == Step::Create && isDoomed() && (answer.ok() || answer.error == kNoProcess)) return go(Step::Vanish);
+        if (step_ == Step::Vanish) return takeAbsence(answer);
         if (!answer.ok() && !done) {
             wrong(std::string(kSteps[static_cast<std::size_t>(step_)]) + (inDoubt_ ? " again" : "") +
                   " is refused: " + answer.error + ": " + answer.text);
@@ -140,8 +152,9 @@ private:
             case Step::Find: {
                 const std::string object = std::get<0>(answer.get<bus::ObjectPath>()).path;
                 expect(object == created_.object, "its process belongs to " + object);
-                return go(Step::Stop);
+                return go(diesByItself() ? Step::Vanish : Step::Stop);
             }
+            case Step::Vanish: return;
             case Step::Stop:
                 // Somebody else may just be ending what an earlier daemon began to end.
                 expect(done ? eventually([&] { return !child_->alive(); }) : !child_->alive(),
@@ -151,6 +164,15 @@ private:
                        "its directory outlives it");
                 return end();
         }
+    }
+
+    /// PID 1 and the daemon learn of a death in their own time.
+    void takeAbsence(const Answer& answer) {
+        if (answer.ok() && Clock::now() < deadline_) return ask();
+        expect(answer.error == kNoSandbox, "it outlives its process: " + answer.error);
+        const std::string directory = world_.slice + "/scopewright-0-" + id_ + ".scope";
+        expect(eventually([&] { return !exists(directory); }), "its directory outlives its process");
+        end();
     }
 
     /// The child dies here, whatever has become of its sandbox.
@@ -163,8 +185,9 @@ private:
         return ::access(world_.directory(controlGroup).c_str(), F_OK) == 0;
     }
 
-    static constexpr const char* kSteps[] = {"CreateSandbox", "CreateSandbox once more", "CreateCompatGroup",
-                                             "GetSandboxByPID", "StopSandbox"};
+    static constexpr const char* kSteps[] = {"CreateSandbox",     "CreateSandbox once more",
+                                             "CreateCompatGroup", "GetSandboxByPID",
+                                             "StopSandbox",       "GetSandbox"};
 
     const World& world_;
     SoakResult& result_;
@@ -177,6 +200,7 @@ private:
     Step step_ = Step::Create;
     bool inDoubt_ = false; ///< an earlier call of this step got no answer
     Created created_;
+    Clock::time_point deadline_;
     std::vector<std::unique_ptr<Pending>> pending_;
 };
 
