@@ -46,7 +46,7 @@ TEST_CASE("a daemon that is killed again and again loses no sandbox and leaves n
     PrivateBus bus;
     SoakPlan plan;
     plan.sandboxes = wantedSandboxes(2000);
-    plan.betweenKills = std::chrono::milliseconds(250);
+    plan.betweenKills = std::chrono::milliseconds(100);
     const SoakResult result = soak(worldOf(bus), plan);
     CHECK(result.wrong == Lines());
     CHECK(result.left == Lines());
