@@ -16,6 +16,7 @@ inline constexpr const char* kGroupExists = "org.scopewright1.Error.GroupExists"
 inline constexpr const char* kSandboxExists = "org.scopewright1.Error.SandboxExists";
 inline constexpr const char* kMismatch = "org.scopewright1.Error.TokenMismatch";
 inline constexpr const char* kForeignUnit = "org.scopewright1.Error.ForeignUnit";
+inline constexpr const char* kUnitFailed = "org.scopewright1.Error.UnitFailed";
 inline constexpr const char* kBusy = "org.scopewright1.Error.Busy";
 
 } // namespace scopewright::integration

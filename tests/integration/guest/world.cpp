@@ -13,12 +13,6 @@ World worldOf(const Guest& guest) {
     world.leave = [&guest] { guest.stopDaemon(); };
     world.reload = [&guest] { guest.systemd.reload(); };
     world.end = [&guest](const std::string& unit) { guest.systemd.stop(unit); };
-    world.units = [&guest] {
-        std::vector<std::string> names;
-        for (const Pid1::Line& line : guest.systemd.list("scopewright-*.scope"))
-            names.push_back(line.name);
-        return names;
-    };
     return world;
 }
 

@@ -44,11 +44,27 @@ ResourceTexts toTexts(const Properties& resources) {
     return texts;
 }
 
-std::string unitName(std::size_t sandbox) {
-    return "scopewright-0-" + sandboxId(sandbox) + ".scope";
+std::string foreignUnit(std::size_t sandbox) {
+    return "foreign-" + sandboxId(sandbox) + ".scope";
+}
+
+std::string Model::unitOf(std::size_t sandbox) const {
+    const auto found = sandboxes_.find(sandbox);
+    return found == sandboxes_.end() ? "scopewright-0-" + sandboxId(sandbox) + ".scope" : found->second.unit;
+}
+
+bool Model::isFree(std::size_t process) const {
+    return processes_[process].alive && !processes_[process].sandbox;
 }
 
 Operation Model::resolved(const Operation& operation) const {
+    const auto found = sandboxes_.find(operation.sandbox);
+    if (found != sandboxes_.end() && found->second.frozen) {
+        Operation other = operation;
+        if (operation.verb == Verb::KillSandbox) other.number = 0;
+        if (operation.verb == Verb::End) other.verb = Verb::StopSandbox;
+        return other;
+    }
     if (operation.verb != Verb::CreateAgain) return operation;
     Operation again = operation;
     if (const auto last = lastCreate_.find(operation.sandbox); last != lastCreate_.end()) again = last->second;
@@ -108,7 +124,20 @@ std::set<std::string> Model::refusals(const Operation& o) const {
             if (name == groupName(kGroups - 1)) return {kInvalid};
             if (o.verb == Verb::RemoveGroup && isPopulated(o.sandbox, name)) return {kBusy};
             return {};
+        case Verb::Attach: {
+            if (!sandbox) return {kNoSandbox};
+            Names refusals;
+            if (!has) refusals.insert(kNoGroup);
+            if (has && !takesProcesses(o.sandbox, name)) refusals.insert(kInvalid);
+            if (!processes_[o.process].alive) refusals.insert(kNoProcess);
+            return refusals;
+        }
+        case Verb::Adopt:
+            if (sandbox) return {kSandboxExists};
+            return isFree(o.process) ? Names{} : Names{kUnitFailed};
         case Verb::UpdateSandbox:
+        case Verb::Freeze:
+        case Verb::Thaw:
         case Verb::Get:
         case Verb::KillSandbox:
         case Verb::StopSandbox: return sandbox ? Names{} : Names{kNoSandbox};
@@ -124,6 +153,7 @@ std::set<std::string> Model::refusals(const Operation& o) const {
 
 void Model::create(const Operation& o) {
     ModelSandbox sandbox;
+    sandbox.unit = unitOf(o.sandbox);
     sandbox.token = token(o.number);
     sandbox.request = o;
     sandbox.resources = toTexts(resourcesOf(o));
@@ -135,6 +165,25 @@ void Model::create(const Operation& o) {
     }
     sandboxes_[o.sandbox] = sandbox;
     lastCreate_[o.sandbox] = o;
+}
+
+void Model::adopt(const Operation& o) {
+    ModelSandbox sandbox;
+    sandbox.unit = foreignUnit(o.sandbox);
+    sandbox.resources = toTexts(resourcesOf(o));
+    sandbox.groups[groupName(kGroups - 1)] = {"payload", sandbox.resources};
+    processes_[o.process].sandbox = o.sandbox;
+    processes_[o.process].group = groupName(kGroups - 1);
+    sandboxes_[o.sandbox] = sandbox;
+}
+
+void Model::move(const Operation& o) {
+    processes_[o.process].sandbox = o.sandbox;
+    processes_[o.process].group = groupName(o.group);
+    endEmpty();
+    // The kernel freezes or thaws it in its own time.
+    for (const auto& [number, sandbox] : sandboxes_)
+        settling_ = settling_ || sandbox.frozen;
 }
 
 void Model::kill(std::size_t sandbox) {
@@ -165,6 +214,10 @@ void Model::carryOut(const Operation& o) {
             break;
         case Verb::UpdateGroup: merge(found->second.groups[name].resources, resourcesOf(o)); break;
         case Verb::RemoveGroup: found->second.groups.erase(name); break;
+        case Verb::Attach: move(o); break;
+        case Verb::Freeze: found->second.frozen = true; break;
+        case Verb::Thaw: found->second.frozen = false; break;
+        case Verb::Adopt: adopt(o); break;
         case Verb::StopSandbox:
             kill(o.sandbox);
             sandboxes_.erase(o.sandbox);
@@ -185,10 +238,7 @@ void Model::carryOut(const Operation& o) {
             if (!process.alive) process = ModelProcess{true, process.generation + 1, std::nullopt, ""};
             break;
         case Verb::Enter:
-            if (!process.alive || !takesProcesses(o.sandbox, name)) break;
-            process.sandbox = o.sandbox;
-            process.group = name;
-            endEmpty();
+            if (process.alive && takesProcesses(o.sandbox, name)) move(o);
             break;
         default: break;
     }
@@ -198,20 +248,21 @@ std::vector<std::string> Model::lines() const {
     std::vector<std::string> lines;
     for (std::size_t i = 0; i < processes_.size(); ++i) {
         const ModelProcess& process = processes_[i];
-        const std::string place =
-            !process.sandbox ? "at home" : "in " + unitName(*process.sandbox) + "/" + process.group;
+        const std::string place = !process.sandbox ? "at home" : "in " + unitOf(*process.sandbox) + "/" + process.group;
         lines.push_back("process " + std::to_string(i) + " " + (process.alive ? place : "dead"));
     }
     for (const auto& [number, sandbox] : sandboxes_) {
-        const std::string unit = unitName(number);
+        const std::string& unit = sandbox.unit;
         lines.push_back("unit " + unit);
         lines.push_back("directory " + unit);
         lines.push_back("listed " + sandboxId(number) + " " + unit + " 0");
-        lines.push_back("sandbox " + sandboxId(number) + " " + unit + " running" + toText(sandbox.resources));
+        lines.push_back("sandbox " + sandboxId(number) + " " + unit + (sandbox.frozen ? " frozen" : " running") +
+                        toText(sandbox.resources));
         lines.push_back("told of " + sandboxPath(sandboxId(number)));
         for (const auto& [name, group] : sandbox.groups) {
             lines.push_back("told of " + groupPath(sandboxId(number), name));
             lines.push_back("directory " + unit + "/" + name);
+            if (sandbox.frozen && group.kind != "compat") lines.push_back("frozen " + unit + "/" + name);
             lines.push_back("group " + unit + "/" + name + " " + group.kind + toText(group.resources));
         }
     }
@@ -223,11 +274,11 @@ std::vector<ModelValue> Model::values() const {
     std::vector<ModelValue> values;
     for (const auto& [number, sandbox] : sandboxes_) {
         for (const auto& [key, value] : sandbox.resources)
-            values.push_back({sandboxId(number), "", key, value, false});
+            values.push_back({sandbox.unit, "", key, value, false});
         for (const auto& [name, group] : sandbox.groups)
             if (group.kind != "payload")
                 for (const auto& [key, value] : group.resources)
-                    values.push_back({sandboxId(number), name, key, value, group.kind == "compat"});
+                    values.push_back({sandbox.unit, name, key, value, group.kind == "compat"});
     }
     return values;
 }

@@ -24,6 +24,8 @@ struct ModelGroup {
 };
 
 struct ModelSandbox {
+    std::string unit;
+    bool frozen = false;
     std::string token;
     Operation request; ///< the create that made it, with its processes as they then were
     std::array<unsigned, kProcesses> generations{};
@@ -40,7 +42,7 @@ struct ModelProcess {
 
 /// A limit that is in force unless the object that has it shows its key as skipped.
 struct ModelValue {
-    std::string sandbox;
+    std::string unit;
     std::string group; ///< "" is the sandbox itself
     std::string key;
     std::string value;
@@ -49,7 +51,8 @@ struct ModelValue {
 
 class Model {
 public:
-    /// The operation with its choices made: a repeated create becomes the create that it repeats.
+    /// The operation with its choices made: a repeated create becomes the create that it repeats, and what the frozen
+    /// would only notice later becomes what they notice.
     Operation resolved(const Operation& operation) const;
 
     /// The names of the errors with which a call may be refused just now; none if it must succeed.
@@ -70,11 +73,17 @@ public:
 
     /// Has it a group of that name that takes processes?
     bool takesProcesses(std::size_t sandbox, const std::string& group) const;
+    /// The scope of a sandbox that is there, or that would be made.
+    std::string unitOf(std::size_t sandbox) const;
+    /// Does it live outside of all sandboxes?
+    bool isFree(std::size_t process) const;
 
 private:
     bool isSameRequest(const ModelSandbox& sandbox, const Operation& create) const;
     bool isPopulated(std::size_t sandbox, const std::string& group) const;
     void create(const Operation& operation);
+    void adopt(const Operation& operation);
+    void move(const Operation& operation);
     void kill(std::size_t sandbox);
     void endEmpty();
 
@@ -84,6 +93,7 @@ private:
     bool settling_ = false;
 };
 
-std::string unitName(std::size_t sandbox);
+/// The unit that is adopted.
+std::string foreignUnit(std::size_t sandbox);
 
 } // namespace scopewright::integration

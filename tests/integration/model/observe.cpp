@@ -99,19 +99,6 @@ std::string toText(const Properties& resources) {
     return text;
 }
 
-std::string idOf(const std::string& unit) {
-    constexpr std::string_view kPrefix = "scopewright-0-";
-    return unit.substr(kPrefix.size(), unit.rfind(".scope") - kPrefix.size());
-}
-
-void addDirectories(const World& world, std::vector<std::string>& lines) {
-    const std::string top = world.directory(world.slice);
-    std::error_code error;
-    for (auto at = std::filesystem::recursive_directory_iterator(top, error);
-         !error && at != std::filesystem::recursive_directory_iterator(); at.increment(error))
-        if (at->is_directory(error)) lines.push_back("directory " + at->path().string().substr(top.size() + 1));
-}
-
 std::string contentOf(const std::string& file) {
     std::ifstream stream(file);
     std::ostringstream text;
@@ -120,6 +107,19 @@ std::string contentOf(const std::string& file) {
     while (content.ends_with('\n'))
         content.pop_back();
     return stream ? content : "(no such file)";
+}
+
+void addDirectories(const World& world, std::vector<std::string>& lines) {
+    const std::string top = world.directory(world.slice);
+    std::error_code error;
+    for (auto at = std::filesystem::recursive_directory_iterator(top, error);
+         !error && at != std::filesystem::recursive_directory_iterator(); at.increment(error))
+        if (at->is_directory(error)) {
+            const std::string name = at->path().string().substr(top.size() + 1);
+            lines.push_back("directory " + name);
+            if (contentOf(at->path() / "cgroup.events").find("frozen 1") != std::string::npos)
+                lines.push_back("frozen " + name);
+        }
 }
 
 struct Target {
@@ -208,10 +208,10 @@ Observed observe(const Client& client, Follower& follower, const World& world,
         if (object.interface == kSandbox) {
             lines.push_back("sandbox " + text("Id") + " " + text("Unit") + " " + text("State") +
                             toText(object.resources));
-            observed.skipped[text("Id")] = object.skipped;
+            observed.skipped[text("Unit")] = object.skipped;
         } else {
             lines.push_back("group " + group + " " + text("Kind") + toText(object.resources));
-            observed.skipped[idOf(group.substr(0, group.find('/'))) + "/" + text("Name")] = object.skipped;
+            observed.skipped[group] = object.skipped;
         }
     }
     for (const std::string& path : follower.paths())
@@ -228,19 +228,18 @@ std::vector<std::string> groupLines(const Client& client, const std::string& id)
 }
 
 std::string notInForce(const Client& client, const World& world, const Observed& observed, const ModelValue& value) {
-    const std::string owner = value.sandbox + (value.group.empty() ? "" : "/" + value.group);
+    const std::string owner = value.unit + (value.group.empty() ? "" : "/" + value.group);
     const auto found = observed.skipped.find(owner);
     const bool told = found != observed.skipped.end() && found->second.contains(value.key);
     const auto target = std::ranges::find(kTargets, value.key, &Target::key);
-    const std::string unit = "scopewright-0-" + value.sandbox + ".scope";
-    const std::string scope = world.slice + "/" + unit;
+    const std::string scope = world.slice + "/" + value.unit;
     const bool ofUnit = value.group.empty() && *target->property;
     const auto differs = [&](const std::string& where, const std::string& is, const std::string& wanted) {
         return is == wanted ? "" : owner + ": " + value.key + " shall be " + wanted + " but " + where + " is " + is;
     };
     if (ofUnit) {
         const Properties shown = dictionaryIn(client.send(bus::methodCall(
-            client.raw(), "org.freedesktop.systemd1", encoded("/org/freedesktop/systemd1/unit", unit).c_str(),
+            client.raw(), "org.freedesktop.systemd1", encoded("/org/freedesktop/systemd1/unit", value.unit).c_str(),
             kProperties, "GetAll", "org.freedesktop.systemd1.Scope")));
         const std::uint64_t is = valueOf<std::uint64_t>(shown, target->property);
         const std::string wanted = fileText(value);

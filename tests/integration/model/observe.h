@@ -17,7 +17,7 @@ namespace scopewright::integration {
 
 struct Observed {
     std::vector<std::string> lines;                       ///< as Model::lines()
-    std::map<std::string, std::set<std::string>> skipped; ///< keys, by "id" or "id/group"
+    std::map<std::string, std::set<std::string>> skipped; ///< keys, by the unit, or the unit and the group
 };
 
 /// Knows what there is from InterfacesAdded and InterfacesRemoved alone.

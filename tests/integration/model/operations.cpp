@@ -24,6 +24,10 @@ constexpr std::array kRows{
     Row{Verb::UpdateSandbox,      8, "UpdateSandbox"},
     Row{Verb::UpdateGroup,        8, "UpdateGroup"},
     Row{Verb::RemoveGroup,        7, "RemoveGroup"},
+    Row{Verb::Attach,             7, "AttachProcesses"},
+    Row{Verb::Freeze,             4, "FreezeSandbox"},
+    Row{Verb::Thaw,               4, "ThawSandbox"},
+    Row{Verb::Adopt,              5, "AdoptSandbox"},
     Row{Verb::Get,                2, "GetSandbox"},
     Row{Verb::GetByPid,           5, "GetSandboxByPID"},
     Row{Verb::KillSandbox,        3, "KillSandbox"},
@@ -137,6 +141,8 @@ std::string toText(const Operation& o) {
         case Verb::UpdateSandbox: return text + sandbox + resources;
         case Verb::RemoveGroup: return text + group;
         case Verb::Get:
+        case Verb::Freeze:
+        case Verb::Thaw:
         case Verb::End:
         case Verb::StopSandbox: return text + sandbox;
         case Verb::KillSandbox: return text + sandbox + (o.number % 2 == 0 ? " SIGKILL" : " SIGTERM");
@@ -144,7 +150,9 @@ std::string toText(const Operation& o) {
         case Verb::GetByPid:
         case Verb::Kill:
         case Verb::Spawn: return text + process;
+        case Verb::Attach:
         case Verb::Enter: return text + process + group;
+        case Verb::Adopt: return text + sandbox + process + resources;
         case Verb::Reload:
         case Verb::Crash:
         case Verb::Leave: return text;

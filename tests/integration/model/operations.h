@@ -21,6 +21,10 @@ enum class Verb {
     UpdateSandbox,
     UpdateGroup,
     RemoveGroup,
+    Attach,
+    Freeze,
+    Thaw,
+    Adopt, ///< the scope of a process that somebody else has started
     Get,
     GetByPid,
     KillSandbox,

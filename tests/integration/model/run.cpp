@@ -66,6 +66,8 @@ private:
         return properties;
     }
 
+    std::vector<std::uint32_t> pidsOf(const Operation& o) const { return {children_[o.process]->number()}; }
+
     /// Some of the calls have a twin on the object that they are about.
     std::optional<Answer> callObject(const Operation& o) const {
         const std::string sandbox = sandboxPath(sandboxId(o.sandbox));
@@ -79,6 +81,9 @@ private:
             case Verb::UpdateSandbox: return client_.call(sandbox, kSandbox, "Update", resources);
             case Verb::UpdateGroup: return client_.call(group, kGroup, "Update", resources);
             case Verb::RemoveGroup: return client_.call(group, kGroup, "Remove");
+            case Verb::Attach: return client_.call(sandbox, kSandbox, "AttachProcesses", groupName(o.group), pidsOf(o));
+            case Verb::Freeze: return client_.call(sandbox, kSandbox, "Freeze");
+            case Verb::Thaw: return client_.call(sandbox, kSandbox, "Thaw");
             case Verb::KillSandbox: return client_.call(sandbox, kSandbox, "Kill", signalOf(o));
             case Verb::StopSandbox: return client_.call(sandbox, kSandbox, "Stop");
             default: return std::nullopt;
@@ -99,6 +104,12 @@ private:
             case Verb::UpdateSandbox: return client_.manager("UpdateSandbox", id, resources);
             case Verb::UpdateGroup: return client_.manager("UpdateGroup", id, group, resources);
             case Verb::RemoveGroup: return client_.manager("RemoveGroup", id, group);
+            case Verb::Attach: return client_.manager("AttachProcesses", id, group, pidsOf(o));
+            case Verb::Freeze: return client_.manager("FreezeSandbox", id);
+            case Verb::Thaw: return client_.manager("ThawSandbox", id);
+            case Verb::Adopt:
+                if (model_.refusals(o).empty()) world_.start(foreignUnit(o.sandbox), children_[o.process]->pid());
+                return client_.manager("AdoptSandbox", id, foreignUnit(o.sandbox), resources, kNoFlags);
             case Verb::Get: return client_.manager("GetSandbox", id);
             case Verb::GetByPid: return client_.manager("GetSandboxByPID", children_[o.process]->number());
             case Verb::KillSandbox: return client_.manager("KillSandbox", id, signalOf(o));
@@ -134,12 +145,15 @@ private:
         const auto differs = [](const std::string& is, const std::string& wanted) {
             if (is != wanted) throw std::runtime_error("the answer is '" + is + "' and must be '" + wanted + "'");
         };
-        const std::string scope = world_.slice + "/" + unitName(o.sandbox);
+        const std::string scope = world_.slice + "/" + model_.unitOf(o.sandbox);
         const std::string object = sandboxPath(sandboxId(o.sandbox));
         if (o.verb == Verb::Create) {
             const Created created = createdBy(answer);
             differs(created.object + " " + created.unit + " " + created.controlGroup,
-                    object + " " + unitName(o.sandbox) + " " + scope);
+                    object + " " + model_.unitOf(o.sandbox) + " " + scope);
+        } else if (o.verb == Verb::Adopt) {
+            const auto [path, controlGroup] = answer.get<bus::ObjectPath, std::string>();
+            differs(path.path + " " + controlGroup, object + " " + world_.slice + "/" + foreignUnit(o.sandbox));
         } else if (o.verb == Verb::CreateCompatGroup || o.verb == Verb::CreateGroup) {
             differs(std::get<1>(answer.get<bus::ObjectPath, std::string>()), scope + "/" + groupName(o.group));
         } else if (o.verb == Verb::Get) {
@@ -161,14 +175,14 @@ private:
             case Verb::Enter: {
                 const std::string name = groupName(o.group);
                 if (!model_.processes()[o.process].alive || !model_.takesProcesses(o.sandbox, name)) break;
-                const std::string group = world_.slice + "/" + unitName(o.sandbox) + "/" + name;
+                const std::string group = world_.slice + "/" + model_.unitOf(o.sandbox) + "/" + name;
                 std::ofstream file(world_.directory(group) + "/cgroup.procs");
                 file << children_[o.process]->pid() << std::flush;
                 if (!file) throw std::runtime_error("a process cannot enter " + group);
                 break;
             }
             case Verb::End:
-                if (model_.sandboxes().contains(o.sandbox)) world_.end(unitName(o.sandbox));
+                if (model_.sandboxes().contains(o.sandbox)) world_.end(model_.unitOf(o.sandbox));
                 break;
             case Verb::Reload: world_.reload(); break;
             case Verb::Crash:
@@ -214,7 +228,7 @@ private:
                 return "ListGroups of " + sandboxId(number) + " differs";
         }
         for (const ModelValue& value : model_.values()) {
-            if (!thorough && value.sandbox != sandboxId(operation.sandbox)) continue;
+            if (!thorough && value.unit != model_.unitOf(operation.sandbox)) continue;
             if (const std::string difference = notInForce(client_, world_, observed, value); !difference.empty())
                 return difference;
         }

@@ -2,7 +2,6 @@
 #include "private_bus/world.h"
 
 #include "base/fd.h"
-#include "guest/pid1.h"
 #include "wait.h"
 
 #include <sys/syscall.h>
@@ -53,12 +52,6 @@ World worldOf(const PrivateBus& bus) {
     world.leave = [client] { end(*client, SIGTERM); };
     world.reload = [client] { ask(*client, "Reload"); };
     world.end = [client](const std::string& unit) { ask(*client, "Stop", unit); };
-    world.units = [systemd = std::make_shared<Pid1>()] {
-        std::vector<std::string> names;
-        for (const Pid1::Line& line : systemd->list("scopewright-*.scope"))
-            names.push_back(line.name);
-        return names;
-    };
     return world;
 }
 
