@@ -130,7 +130,9 @@ private:
         // What has been done by a call whose answer was lost is done.
         const bool done = inDoubt_ && ((step_ == Step::CreateGroup && answer.error == kGroupExists) ||
                                        (step_ == Step::Stop && answer.error == kNoSandbox));
-        if (step_ == Step::Create && isDoomed() && (answer.ok() || answer.error == kNoProcess)) return go(Step::Vanish);
+        // The kernel does not move a process that is exiting; that may show before its end does.
+        const bool gone = answer.error == kNoProcess || answer.error == kUnitFailed;
+        if (step_ == Step::Create && isDoomed() && (answer.ok() || gone)) return go(Step::Vanish);
         if (step_ == Step::Vanish) return takeAbsence(answer);
         if (!answer.ok() && !done) {
             wrong(std::string(kSteps[static_cast<std::size_t>(step_)]) + (inDoubt_ ? " again" : "") +
