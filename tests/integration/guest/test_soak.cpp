@@ -11,9 +11,11 @@ TEST_CASE("with a real PID 1 a daemon that is killed again and again loses and l
     SoakPlan plan;
     plan.sandboxes = wantedSandboxes(emulated() ? 12 : 400);
     plan.clients = emulated() ? 4 : 32;
-    plan.betweenKills = std::chrono::seconds(emulated() ? 10 : 1);
+    plan.betweenKills = std::chrono::milliseconds(emulated() ? 10000 : 300);
     const SoakResult result = soak(worldOf(guest), plan);
     CHECK(result.wrong == std::vector<std::string>());
     CHECK(result.left == std::vector<std::string>());
     CHECK(result.ended == plan.sandboxes);
+    // An emulated machine may be done before the first one.
+    if (!emulated()) CHECK(result.kills > 0);
 }
