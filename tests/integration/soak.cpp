@@ -114,8 +114,9 @@ private:
             }
             return request("GetSandbox", id_);
         };
-        // A client that is impatient asks again before it has its answer.
-        const std::size_t times = step_ == Step::Create && round_ % 4 == 0 ? 2 : 1;
+        // A client that is impatient asks again before it has its answer; the two may differ if the process dies
+        // between them.
+        const std::size_t times = step_ == Step::Create && round_ % 4 == 0 && !isDoomed() ? 2 : 1;
         while (pending_.size() < times)
             pending_.push_back(std::make_unique<Pending>(client_, message()));
     }

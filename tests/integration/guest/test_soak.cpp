@@ -11,7 +11,7 @@ TEST_CASE("with a real PID 1 a daemon that is killed again and again loses and l
     SoakPlan plan;
     plan.sandboxes = wantedSandboxes(emulated() ? 12 : 400);
     plan.clients = emulated() ? 4 : 32;
-    plan.betweenKills = std::chrono::milliseconds(emulated() ? 10000 : 300);
+    plan.betweenKills = std::chrono::milliseconds(emulated() ? 10000 : 600);
     const SoakResult result = soak(worldOf(guest), plan);
     CHECK(result.wrong == std::vector<std::string>());
     CHECK(result.left == std::vector<std::string>());
