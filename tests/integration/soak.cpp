@@ -35,7 +35,7 @@ bool isLost(const std::string& error) {
 /// One client: it owns one sandbox at a time, and has one call under way, or the same one twice.
 class Session {
 public:
-    Session(const World& world, SoakResult& result, std::size_t number)
+    Session(const model::World& world, SoakResult& result, std::size_t number)
         : world_(world), result_(result), number_(number) {}
     Session(Session&&) = delete;
 
@@ -192,7 +192,7 @@ private:
                                              "CreateCompatGroup", "GetSandboxByPID",
                                              "StopSandbox",       "GetSandbox"};
 
-    const World& world_;
+    const model::World& world_;
     SoakResult& result_;
     std::size_t number_;
     Client client_;
@@ -219,7 +219,7 @@ void await(const std::vector<std::unique_ptr<Session>>& sessions, std::chrono::m
 
 class Killer {
 public:
-    Killer(const World& world, std::chrono::milliseconds between) : world_(world), between_(between) { plan(); }
+    Killer(const model::World& world, std::chrono::milliseconds between) : world_(world), between_(between) { plan(); }
 
     std::chrono::milliseconds left() const {
         if (between_.count() == 0) return std::chrono::seconds(1);
@@ -241,7 +241,7 @@ private:
         next_ = Clock::now() + std::chrono::duration_cast<Clock::duration>(between_ * factor);
     }
 
-    const World& world_;
+    const model::World& world_;
     std::chrono::milliseconds between_;
     std::minstd_rand random_;
     Clock::time_point next_;
@@ -249,7 +249,7 @@ private:
 
 } // namespace
 
-SoakResult soak(const World& world, const SoakPlan& plan) {
+SoakResult soak(const model::World& world, const SoakPlan& plan) {
     SoakResult result;
     std::vector<std::unique_ptr<Session>> sessions;
     for (std::size_t number = 0; number < plan.clients; ++number)
@@ -275,8 +275,8 @@ SoakResult soak(const World& world, const SoakPlan& plan) {
     }
     sessions.clear();
     const Client client;
-    Follower follower(client);
-    eventually([&] { return (result.left = observe(client, follower, world, {}, "").lines).empty(); });
+    model::Follower follower(client);
+    eventually([&] { return (result.left = model::observe(client, follower, world, {}, "").lines).empty(); });
     const std::chrono::duration<double> taken = Clock::now() - begin;
     std::printf("%zu sandboxes of %zu clients in %.1f s; the daemon was killed %zu times, %zu calls got no answer\n",
                 result.ended, plan.clients, taken.count(), result.kills, result.lost);

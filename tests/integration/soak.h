@@ -27,7 +27,7 @@ struct SoakResult {
     std::size_t lost = 0; ///< calls that got no answer
 };
 
-SoakResult soak(const World& world, const SoakPlan& plan);
+SoakResult soak(const model::World& world, const SoakPlan& plan);
 
 /// As many sandboxes as this machine is asked to make: SCOPEWRIGHT_SOAK_SANDBOXES, or `otherwise`.
 std::size_t wantedSandboxes(std::size_t otherwise);

@@ -7,6 +7,7 @@
 #include <cstdio>
 
 using namespace scopewright::integration;
+using namespace scopewright::integration::model;
 
 TEST_CASE("with a real PID 1 the world is what the model says, whatever is done", "[model]") {
     const auto inGuest = [](const std::vector<Operation>& operations, std::chrono::milliseconds limit) {

@@ -3,8 +3,8 @@
 
 namespace scopewright::integration {
 
-World worldOf(const Guest& guest) {
-    World world;
+model::World worldOf(const Guest& guest) {
+    model::World world;
     world.root = directory("");
     world.slice = "/scopewright.slice";
     world.enforces = true;

@@ -7,6 +7,6 @@
 namespace scopewright::integration {
 
 /// The real PID 1's, as long as `guest` lives.
-World worldOf(const Guest& guest);
+model::World worldOf(const Guest& guest);
 
 } // namespace scopewright::integration

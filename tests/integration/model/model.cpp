@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <iterator>
 
-namespace scopewright::integration {
+namespace scopewright::integration::model {
 
 namespace {
 
@@ -283,4 +283,4 @@ std::vector<ModelValue> Model::values() const {
     return values;
 }
 
-} // namespace scopewright::integration
+} // namespace scopewright::integration::model

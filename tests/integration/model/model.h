@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace scopewright::integration {
+namespace scopewright::integration::model {
 
 using ResourceTexts = std::map<std::string, std::string>;
 
@@ -96,4 +96,4 @@ private:
 /// The unit that is adopted.
 std::string foreignUnit(std::size_t sandbox);
 
-} // namespace scopewright::integration
+} // namespace scopewright::integration::model

@@ -8,7 +8,7 @@
 #include <fstream>
 #include <sstream>
 
-namespace scopewright::integration {
+namespace scopewright::integration::model {
 
 namespace {
 
@@ -255,4 +255,4 @@ std::string notInForce(const Client& client, const World& world, const Observed&
     return differs(file, contentOf(world.directory(file)), fileText(value));
 }
 
-} // namespace scopewright::integration
+} // namespace scopewright::integration::model

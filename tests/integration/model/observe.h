@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-namespace scopewright::integration {
+namespace scopewright::integration::model {
 
 struct Observed {
     std::vector<std::string> lines;                       ///< as Model::lines()
@@ -50,4 +50,4 @@ std::vector<std::string> groupLines(const Client& client, const std::string& id)
 /// What of `value` is not in force, though no skip tells of it; "" if all is.
 std::string notInForce(const Client& client, const World& world, const Observed& observed, const ModelValue& value);
 
-} // namespace scopewright::integration
+} // namespace scopewright::integration::model

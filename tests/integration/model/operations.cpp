@@ -5,7 +5,7 @@
 #include <random>
 #include <utility>
 
-namespace scopewright::integration {
+namespace scopewright::integration::model {
 
 namespace {
 
@@ -167,4 +167,4 @@ std::string toText(const std::vector<Operation>& operations) {
     return text;
 }
 
-} // namespace scopewright::integration
+} // namespace scopewright::integration::model

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace scopewright::integration {
+namespace scopewright::integration::model {
 
 enum class Verb {
     Create,
@@ -73,4 +73,4 @@ std::string toText(const Operation& operation);
 /// One per line, for people.
 std::string toText(const std::vector<Operation>& operations);
 
-} // namespace scopewright::integration
+} // namespace scopewright::integration::model

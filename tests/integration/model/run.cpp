@@ -20,7 +20,7 @@
 #include <random>
 #include <stdexcept>
 
-namespace scopewright::integration {
+namespace scopewright::integration::model {
 
 namespace {
 
@@ -299,4 +299,4 @@ std::string tryLists(std::size_t count, const Attempt& attempt) {
     return "";
 }
 
-} // namespace scopewright::integration
+} // namespace scopewright::integration::model

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-namespace scopewright::integration {
+namespace scopewright::integration::model {
 
 struct Failure {
     std::size_t at = 0; ///< the operation after which the two differed
@@ -34,4 +34,4 @@ std::size_t wantedOperations(std::size_t otherwise);
 /// good.
 std::string tryLists(std::size_t count, const Attempt& attempt);
 
-} // namespace scopewright::integration
+} // namespace scopewright::integration::model

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace scopewright::integration {
+namespace scopewright::integration::model {
 
 std::vector<Operation> shrink(std::vector<Operation> failing,
                               const std::function<bool(const std::vector<Operation>&)>& fails, std::size_t tries) {
@@ -29,4 +29,4 @@ std::vector<Operation> shrink(std::vector<Operation> failing,
     return failing;
 }
 
-} // namespace scopewright::integration
+} // namespace scopewright::integration::model

@@ -7,10 +7,10 @@
 #include <functional>
 #include <vector>
 
-namespace scopewright::integration {
+namespace scopewright::integration::model {
 
 /// Takes away chunks, then single operations, as long as what is left still `fails`, and no more often than `tries`.
 std::vector<Operation> shrink(std::vector<Operation> failing,
                               const std::function<bool(const std::vector<Operation>&)>& fails, std::size_t tries);
 
-} // namespace scopewright::integration
+} // namespace scopewright::integration::model

@@ -5,7 +5,7 @@
 
 #include <memory>
 
-namespace scopewright::integration {
+namespace scopewright::integration::model {
 
 World::World() {
     const std::shared_ptr<Pid1> systemd = std::make_shared<Pid1>();
@@ -25,4 +25,4 @@ World::World() {
     };
 }
 
-} // namespace scopewright::integration
+} // namespace scopewright::integration::model

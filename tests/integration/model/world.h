@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace scopewright::integration {
+namespace scopewright::integration::model {
 
 struct World {
     std::string root;      ///< where the cgroup hierarchy is mounted
@@ -29,4 +29,4 @@ struct World {
     std::string directory(const std::string& controlGroup) const { return root + controlGroup; }
 };
 
-} // namespace scopewright::integration
+} // namespace scopewright::integration::model

@@ -6,7 +6,7 @@
 #include <array>
 #include <functional>
 
-namespace scopewright::integration {
+namespace scopewright::integration::model {
 
 namespace {
 
@@ -86,4 +86,4 @@ WrongCall callWrongly(const Client& client, std::size_t number, const std::strin
     return {row.call(client, id, pid), row.allowed};
 }
 
-} // namespace scopewright::integration
+} // namespace scopewright::integration::model

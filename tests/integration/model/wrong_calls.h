@@ -8,7 +8,7 @@
 #include <set>
 #include <string>
 
-namespace scopewright::integration {
+namespace scopewright::integration::model {
 
 struct WrongCall {
     Answer answer;
@@ -18,4 +18,4 @@ struct WrongCall {
 /// One of them, by `number`; it names the sandbox `id` and the process `pid` where a call of its kind does.
 WrongCall callWrongly(const Client& client, std::size_t number, const std::string& id, std::uint32_t pid);
 
-} // namespace scopewright::integration
+} // namespace scopewright::integration::model

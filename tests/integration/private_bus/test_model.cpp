@@ -11,6 +11,7 @@
 #include <filesystem>
 
 using namespace scopewright::integration;
+using namespace scopewright::integration::model;
 
 namespace {
 

@@ -56,7 +56,7 @@ TEST_CASE("a daemon that is killed again and again loses no sandbox and leaves n
 
 TEST_CASE("a daemon that has made many sandboxes is no larger than after the first ones", "[.soak]") {
     PrivateBus bus;
-    const World world = worldOf(bus);
+    const model::World world = worldOf(bus);
     const auto make = [&](std::size_t sandboxes) {
         SoakPlan plan;
         plan.sandboxes = sandboxes;

@@ -42,9 +42,9 @@ void ask(const Client& client, const char* member, const Args&... args) {
 
 } // namespace
 
-World worldOf(const PrivateBus& bus) {
+model::World worldOf(const PrivateBus& bus) {
     const std::shared_ptr<Client> client = std::make_shared<Client>();
-    World world;
+    model::World world;
     world.root = bus.mountPoint();
     world.slice = bus.prefix() + "/scopewright.slice";
     world.daemon = [client] { return processOf(*client); };

@@ -7,6 +7,6 @@
 namespace scopewright::integration {
 
 /// The fake PID 1's, as long as `bus` lives.
-World worldOf(const PrivateBus& bus);
+model::World worldOf(const PrivateBus& bus);
 
 } // namespace scopewright::integration
