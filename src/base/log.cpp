@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "base/log.h"
 
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/details/null_mutex.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -35,6 +38,37 @@ bool isJournalStream() {
     return stream == std::to_string(errors.st_dev) + ":" + std::to_string(errors.st_ino);
 }
 
+/// Standard error, as long as somebody reads it: a journal that hangs, or a pipe that is full, must not hold up what
+/// the line is about. What is lost is counted, and told when there is room again.
+class Sink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+protected:
+    void sink_it_(const spdlog::details::log_msg& message) override {
+        spdlog::memory_buf_t text;
+        formatter_->format(message, text);
+        if (lost_ > 0) {
+            const std::string told = std::to_string(lost_) + " lines of the log were lost, since nobody read it\n";
+            if (!put(told.data(), told.size())) {
+                ++lost_;
+                return;
+            }
+            lost_ = 0;
+        }
+        if (!put(text.data(), text.size())) ++lost_;
+    }
+    void flush_() override {}
+
+private:
+    /// A pipe, or a stream, that is ready takes a line of this length without waiting.
+    static bool put(const char* text, std::size_t size) {
+        constexpr std::size_t kLongest = 2048;
+        pollfd ready{STDERR_FILENO, POLLOUT, 0};
+        if (::poll(&ready, 1, 0) <= 0 || (ready.revents & POLLOUT) == 0) return false;
+        return ::write(STDERR_FILENO, text, std::min(size, kLongest)) >= 0;
+    }
+
+    std::size_t lost_ = 0;
+};
+
 /// journald reads a leading "<N>" as the syslog priority (sd-daemon(3)); a person at a terminal wants the word.
 void line(Level level, int priority, std::string_view text) {
     if (toJournal())
@@ -51,8 +85,7 @@ bool toJournal() {
 }
 
 void setUp(Level level) {
-    std::shared_ptr<spdlog::logger> logger =
-        std::make_shared<spdlog::logger>("scopewrightd", std::make_shared<spdlog::sinks::stderr_sink_st>());
+    std::shared_ptr<spdlog::logger> logger = std::make_shared<spdlog::logger>("scopewrightd", std::make_shared<Sink>());
     logger->set_pattern(toJournal() ? "%v" : "%H:%M:%S.%e %l: %v");
     logger->flush_on(spdlog::level::trace);
     spdlog::set_default_logger(std::move(logger));

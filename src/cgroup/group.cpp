@@ -10,6 +10,7 @@
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -117,6 +118,9 @@ Group Group::openRoot(const std::string& mountPoint) {
     if (!dir || ::fstatfs(dir.value(), &fs) < 0) throw errnoError("open cgroup root " + quoted(mountPoint));
     if (static_cast<unsigned long>(fs.f_type) != CGROUP2_SUPER_MAGIC)
         throw Error(ErrorCode::NotSupported, quoted(mountPoint) + " is not a cgroup v2 hierarchy");
+    struct statvfs mount {};
+    if (::fstatvfs(dir.value(), &mount) == 0 && (mount.f_flag & ST_RDONLY) != 0)
+        throw Error(ErrorCode::NotSupported, "the cgroup hierarchy at " + quoted(mountPoint) + " is read-only");
     return Group(std::move(dir));
 }
 
@@ -308,7 +312,9 @@ void Group::handOver(uid_t uid, gid_t gid) const {
 }
 
 UniqueFd Group::boundaryFile() const {
-    return openAttribute(fd(), "cgroup.max.depth", O_RDONLY);
+    UniqueFd file = openAttribute(fd(), "cgroup.max.depth", O_RDONLY);
+    if (!file && !isAbsence(errno)) throw errnoError("open a group's boundary file");
+    return file;
 }
 
 UniqueFd Group::place() const {

@@ -16,7 +16,7 @@ namespace scopewright::cgroup {
 
 class Group {
 public:
-    /// The root of a cgroup v2 hierarchy; NotSupported if `mountPoint` is not one.
+    /// The root of a cgroup v2 hierarchy; NotSupported if `mountPoint` is not one, or cannot be written.
     static Group openRoot(const std::string& mountPoint);
 
     /// `controlGroup` below this group, by steps that follow no symlink and leave no mount; nothing if it is not there.
@@ -84,6 +84,7 @@ public:
     void handOver(uid_t uid, gid_t gid) const;
 
     /// The file whose extended attributes carry our marks: root's own, in every group, never among those handed over.
+    /// Empty if the group is gone.
     UniqueFd boundaryFile() const;
 
     /// The directory as a place and nothing more: with O_PATH, for clone3(2) and openat(2).

@@ -9,6 +9,8 @@
 #include "sandbox/sandboxes.h"
 #include "sandbox/wait.h"
 
+#include <sys/epoll.h>
+
 #include <algorithm>
 #include <exception>
 
@@ -21,6 +23,7 @@ constexpr std::size_t kMostFdsPerMessage = 16;
 
 constexpr std::chrono::milliseconds kBetweenLooks{250};
 constexpr std::chrono::seconds kPatienceWithExits{1};
+constexpr std::chrono::milliseconds kPatienceWithExiting{100};
 
 /// Without PID 1: leads the processes out of the scope, if that is where they are.
 void leadOutOf(const cgroup::Group& root, const SandboxSpec& spec) {
@@ -38,6 +41,12 @@ void leadOutOf(const cgroup::Group& root, const SandboxSpec& spec) {
                     "unit " + quoted(spec.unit) + " exists already, as sandbox " + quoted(read.record.id));
     throw Error(ErrorCode::UnitNameTaken,
                 "unit " + quoted(spec.unit) + " exists and is not a sandbox of uid " + std::to_string(spec.key.uid));
+}
+
+/// Without a token every request is one of its own.
+bool isSame(const SandboxSpec& spec, const std::optional<systemd::Unit>& present) {
+    return present && !present->ended() && !spec.record.token.empty() &&
+           state::readRecord(present->description).record == spec.record;
 }
 
 void requireAlive(const Processes& processes) {
@@ -115,14 +124,17 @@ Properties Sandboxes::scopeProperties(const SandboxSpec& spec, const limits::Sco
 
 async::Task<void> Sandboxes::launch(SandboxSpec& spec) {
     limits::ScopePlan plan;
-    for (bool started = false; !started;) {
-        plan = enforcer_.plan(spec.resources, true);
-        refuseSkipsIfStrict(spec.strict, plan.skipped);
-        const Properties properties = scopeProperties(spec, plan);
-        async::Task<void> call = startUnit(spec, properties);
-        started = co_await enforcer_.taken(std::move(call), plan.properties);
+    std::string path;
+    for (int attempt = 1; path.empty(); ++attempt) {
+        for (bool started = false; !started;) {
+            plan = enforcer_.plan(spec.resources, true);
+            refuseSkipsIfStrict(spec.strict, plan.skipped);
+            const Properties properties = scopeProperties(spec, plan);
+            async::Task<void> call = startUnit(spec, properties);
+            started = co_await enforcer_.taken(std::move(call), plan.properties);
+        }
+        path = co_await verify(spec, attempt);
     }
-    const std::string path = co_await verify(spec);
     const std::optional<cgroup::Group> scope = host_.root.open(path);
     if (!scope) throw Error(ErrorCode::UnitFailed, "unit " + quoted(spec.unit) + " ended right after its start");
     Undo unneeded;
@@ -167,6 +179,12 @@ async::Task<void> Sandboxes::startUnit(SandboxSpec& spec, const Properties& prop
             continue;
         }
         std::optional<systemd::Unit> present = co_await host_.systemd.inspect(spec.unit);
+        if (isSame(spec, present)) {
+            // The same request, of which an earlier daemon had sent this call.
+            const bool started = co_await startedAfterAll(spec);
+            if (started) co_return;
+            continue;
+        }
         if (reset || (present && !present->ended())) refuseUnit(spec, present);
         // What is left of an earlier unit keeps the name until it is reset.
         reset = true;
@@ -190,21 +208,29 @@ async::Task<bool> Sandboxes::startedAfterAll(SandboxSpec& spec) {
     co_return true;
 }
 
-async::Task<std::string> Sandboxes::verify(SandboxSpec& spec) {
+/// Where the scope is. Empty if it is worth another attempt: PID 1 can take a scope for empty, and end it, whose
+/// processes it has just put there.
+async::Task<std::string> Sandboxes::verify(SandboxSpec& spec, int attempt) {
+    constexpr int kMostAttempts = 2;
     requireAlive(spec.processes);
     std::optional<systemd::Unit> unit = co_await host_.systemd.inspect(spec.unit);
     const bool ours = unit && state::readRecord(unit->description).record == spec.record;
+    if ((!unit || (ours && unit->ended())) && attempt < kMostAttempts) co_return "";
     if (!ours || !unit->active())
         throw Error(ErrorCode::UnitFailed, "unit " + quoted(spec.unit) + " is " +
                                                (ours ? unit->activeState : std::string("not there")) +
                                                " right after its start");
     std::string path = co_await host_.systemd.controlGroup(spec.unit);
     requireAlive(spec.processes);
-    for (const Process& process : spec.processes)
-        if (path.empty() || !cgroup::contains(path, process.controlGroup()))
-            throw Error(ErrorCode::UnitFailed, "process " + std::to_string(process.pid()) + " is in " +
-                                                   quoted(process.controlGroup()) + " and not in unit " +
-                                                   quoted(spec.unit));
+    for (const Process& process : spec.processes) {
+        if (!path.empty() && cgroup::contains(path, process.controlGroup())) continue;
+        // One that is exiting has left its group already, and a moment later everybody can see that.
+        const bool exiting = co_await bus::waitFor(host_.event, process.pidfd(), EPOLLIN, kPatienceWithExiting);
+        if (exiting) requireAlive(spec.processes);
+        throw Error(ErrorCode::UnitFailed, "process " + std::to_string(process.pid()) + " is in " +
+                                               quoted(process.controlGroup()) + " and not in unit " +
+                                               quoted(spec.unit));
+    }
     co_return path;
 }
 

@@ -39,6 +39,8 @@ std::vector<limits::Skip> furnish(const Host& host, const cgroup::Group& scope, 
                                   const Furnishing& furnishing, Undo& undo) {
     const limits::ScopePlan& plan = furnishing.plan;
     std::vector<limits::Skip> skipped = plan.skipped;
+    // PID 1 leaves a directory that it could not empty to the next unit of the name.
+    if (!furnishing.record.adopted) removeRemains(scope);
     passOn(host.root, controlGroup, plan.files);
     const cgroup::Group payload = makePayload(host, scope, furnishing.record);
     writeFiles(scope, plan.scopeFiles, true, Refusal::Skip, skipped, undo);

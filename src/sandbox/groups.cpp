@@ -81,6 +81,14 @@ void fill(const cgroup::Group& directory, Group& group, const GroupSpec& spec, c
     mark(directory, group);
 }
 
+void withdraw(const cgroup::Group& scope, const std::string& directory) noexcept {
+    try {
+        scope.removeChild(directory);
+    } catch (const std::exception& error) {
+        log::error(error.what());
+    }
+}
+
 /// Unmarked leftovers of a daemon that died half-way are no groups: the directory is used afresh.
 cgroup::Group makeDirectory(const cgroup::Group& scope, const std::string& name) {
     if (!scope.makeChild(name)) {
@@ -90,17 +98,15 @@ cgroup::Group makeDirectory(const cgroup::Group& scope, const std::string& name)
         scope.removeChild(name);
         scope.makeChild(name);
     }
-    std::optional<cgroup::Group> made = scope.child(name);
+    std::optional<cgroup::Group> made;
+    try {
+        made = scope.child(name);
+    } catch (...) {
+        withdraw(scope, name);
+        throw;
+    }
     if (!made) throw Error(ErrorCode::NoSuchSandbox, "the scope ended while group " + quoted(name) + " was made");
     return std::move(*made);
-}
-
-void withdraw(const cgroup::Group& scope, const std::string& directory) noexcept {
-    try {
-        scope.removeChild(directory);
-    } catch (const std::exception& error) {
-        log::error(error.what());
-    }
 }
 
 } // namespace
@@ -146,6 +152,24 @@ void dropGroup(const cgroup::Group& scope, const std::string& directory) {
     if (const std::optional<cgroup::Group> group = scope.child(directory))
         state::removeMark(group->boundaryFile().value());
     scope.removeChild(directory);
+}
+
+void forgetIntent(int boundary) noexcept {
+    try {
+        state::clearIntent(boundary);
+    } catch (const std::exception& error) {
+        // It says what has been done already, so the next daemon does nothing by it.
+        log::warning(error.what());
+    }
+}
+
+void removeRemains(const cgroup::Group& scope) {
+    for (const std::string& name : scope.children()) {
+        const std::optional<cgroup::Group> group = scope.child(name);
+        if (!group) continue;
+        state::removeMark(group->boundaryFile().value());
+        if (name != kPayload && !group->populated().value_or(true)) withdraw(scope, name);
+    }
 }
 
 void removeLeftovers(const cgroup::Group& scope) {
@@ -208,10 +232,10 @@ void updateGroup(const cgroup::Group& directory, Group& group, const limits::Res
         undo.run();
         std::vector<limits::Skip> unused;
         if (group.kind != kCompat) applyDevices(directory, planOf(group, rules).program, unused);
-        state::clearIntent(boundary.value());
+        forgetIntent(boundary.value());
         throw;
     }
-    state::clearIntent(boundary.value());
+    forgetIntent(boundary.value());
     group = std::move(updated);
 }
 

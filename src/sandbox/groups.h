@@ -42,6 +42,12 @@ Group makeGroup(const cgroup::Group& scope, const std::string& scopePath, const 
 /// is none, so what is cut short here is a leftover.
 void dropGroup(const cgroup::Group& scope, const std::string& directory);
 
+/// Clears the intent of an update that is over.
+void forgetIntent(int boundary) noexcept;
+
+/// What an earlier unit of the same name left in its directory: groups of a sandbox that is no more.
+void removeRemains(const cgroup::Group& scope);
+
 /// Directories in the scope that carry no mark and hold no process: what a daemon was making, or taking away, when it
 /// died.
 void removeLeftovers(const cgroup::Group& scope);

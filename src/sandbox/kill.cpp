@@ -19,6 +19,17 @@ namespace {
 /// What is killed leaves at once, unless it waits for a device.
 constexpr std::chrono::milliseconds kPatienceWithKill{100};
 constexpr std::chrono::seconds kPatienceWithFreezer{1};
+constexpr int kMostRounds = 20;
+
+bool freezeIfPossible(const std::vector<cgroup::Group>& groups) {
+    try {
+        writeFreezer(groups, true);
+        return true;
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::NotSupported) throw;
+        return false;
+    }
+}
 
 /// Processes whose leader has exited while threads of them live: in no list of processes, and cgroup.kill passes them
 /// by.
@@ -54,12 +65,19 @@ async::Task<void> Sandboxes::killAll(std::string unit, std::string controlGroup)
         const Sandbox* sandbox = registry_.ofUnit(unit);
         std::vector<cgroup::Group> groups;
         if (sandbox) groups = processGroups(*scope, *sandbox);
-        writeFreezer(groups, true);
+        const bool frozen = freezeIfPossible(groups);
         const Deadline deadline(kPatienceWithFreezer);
         for (const cgroup::Group& group : groups)
-            co_await settledAt(host_.event, group, "frozen", true, deadline);
+            if (frozen) co_await settledAt(host_.event, group, "frozen", true, deadline);
         co_await host_.systemd.killUnit(unit, SIGKILL);
-        writeFreezer(groups, false);
+        if (frozen) writeFreezer(groups, false);
+        // Without a freezer a process may have forked away; its children cannot for ever.
+        bool left = true;
+        for (int round = 0; left && !frozen && round < kMostRounds; ++round) {
+            const bool over = co_await emptied(host_.event, *scope, kPatienceWithKill);
+            left = !over;
+            if (left) co_await host_.systemd.killUnit(unit, SIGKILL);
+        }
     }
     const bool empty = co_await emptied(host_.event, *scope, kPatienceWithKill);
     if (!empty) signalLeaderless(*scope, controlGroup, SIGKILL);

@@ -61,6 +61,17 @@ std::string defaultUnit(const Key& key) {
     return std::string(kOwnPrefix) + std::to_string(key.uid) + "-" + key.id + std::string(kSuffix);
 }
 
+bool isDefaultUnit(std::string_view unit) {
+    return unit.starts_with(kOwnPrefix) && unit.ends_with(kSuffix);
+}
+
+std::string slicePath(std::string_view slice) {
+    std::string path;
+    for (std::size_t dash = slice.find('-', 1); dash != std::string_view::npos; dash = slice.find('-', dash + 1))
+        path += "/" + std::string(slice.substr(0, dash)) + ".slice";
+    return path + "/" + std::string(slice);
+}
+
 void checkUnitName(std::string_view unit) {
     const auto refuse = [&](const char* why) {
         throw Error(ErrorCode::InvalidArgument, "unit name " + quoted(unit) + " " + why);
@@ -70,7 +81,7 @@ void checkUnitName(std::string_view unit) {
     if (unit.front() == '-' || unit.front() == '.' || unit.front() == ':') refuse("begins with a punctuation mark");
     if (!std::ranges::all_of(unit, isUnitCharacter)) refuse("has a character other than A-Z a-z 0-9 : _ . -");
     if (unit == "init.scope" || unit.starts_with("session-")) refuse("is one of systemd's own");
-    if (unit.starts_with(kOwnPrefix)) refuse("is of the form that sandboxes without a UnitName get");
+    if (isDefaultUnit(unit)) refuse("is of the form that sandboxes without a UnitName get");
 }
 
 std::string sliceOf(const std::string& controlGroup) {

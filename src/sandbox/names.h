@@ -30,6 +30,12 @@ Key keyOf(std::string_view text, uid_t uid);
 /// "scopewright-<uid>-<id>.scope".
 std::string defaultUnit(const Key& key);
 
+/// Whether it is of the form that defaultUnit() gives.
+bool isDefaultUnit(std::string_view unit);
+
+/// "a-b.slice" lies in "/a.slice/a-b.slice".
+std::string slicePath(std::string_view slice);
+
 /// Throws InvalidArgument unless `unit` is a scope's name that a caller may choose: [A-Za-z0-9][A-Za-z0-9:_.-]*.scope,
 /// not one of systemd's own nor of the form this daemon gives by itself.
 void checkUnitName(std::string_view unit);

@@ -9,6 +9,7 @@
 #include "sandbox/settle.h"
 #include "state/marks.h"
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -92,7 +93,31 @@ async::Task<void> Recovery::run() {
         }
         if (!settled) settleLater(unit.name);
     }
+    sweep(units);
     log::info("found " + std::to_string(registry_.all().size()) + " sandboxes");
+}
+
+/// Directories that units of ours have left: PID 1 gives up on what is nested too deep. Only those without a process,
+/// and only under names that we alone give.
+void Recovery::sweep(const std::vector<systemd::Unit>& units) const {
+    std::vector<std::string> slices = host_.config.allowedSlices;
+    slices.push_back(host_.config.defaultSlice);
+    for (const std::string& slice : slices) {
+        const std::optional<cgroup::Group> group =
+            config::isSliceName(slice) ? host_.root.open(slicePath(slice)) : std::nullopt;
+        if (!group) continue;
+        for (const std::string& name : group->children()) {
+            if (!isDefaultUnit(name) || std::ranges::find(units, name, &systemd::Unit::name) != units.end()) continue;
+            try {
+                const std::optional<cgroup::Group> orphan = group->child(name);
+                if (!orphan || orphan->populated().value_or(true)) continue;
+                group->removeChild(name);
+                log::info("the cgroup of unit " + name + " outlived it and was removed");
+            } catch (const std::exception& error) {
+                log::warning("the cgroup of unit " + name + " outlived it and stays: " + error.what());
+            }
+        }
+    }
 }
 
 /// Nearly all signals of a busy host are about units that are no sandboxes; those of a unit on which an operation is

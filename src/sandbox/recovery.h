@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace scopewright::sandbox {
 
@@ -33,6 +34,7 @@ public:
     void jobDone(const std::string& unit) override;
 
 private:
+    void sweep(const std::vector<systemd::Unit>& units) const;
     async::Task<void> settleDue();
     async::Task<bool> trySettle(std::string unit);
     async::Task<bool> settleSeen(std::string unit, std::optional<systemd::Unit> seen);

@@ -16,6 +16,8 @@ namespace {
 
 /// A process that has just exited can keep its group for a moment.
 constexpr std::chrono::seconds kPatienceWithExits{1};
+constexpr int kMostAttempts = 3;
+constexpr std::chrono::milliseconds kBetweenAttempts{10};
 
 void reportStray(std::exception_ptr error) noexcept {
     try {
@@ -68,6 +70,7 @@ void Sandboxes::admitProcess(Process& process, uid_t uid, const Key* target) con
 }
 
 void Sandboxes::admit(SandboxSpec& spec) const {
+    if (spec.missing) std::rethrow_exception(spec.missing);
     admitAnother(spec);
     for (Process& process : spec.processes)
         admitProcess(process, spec.key.uid, nullptr);
@@ -114,13 +117,21 @@ async::Task<void> Sandboxes::removeGroup(Key key, std::string name) {
     if (!empty)
         throw Error(ErrorCode::Busy, "group " + quoted(name) + " of sandbox " + quoted(label(key)) +
                                          " still holds processes: " + std::to_string(countProcesses(*group)));
-    // Another request for the same may have been faster, and so may the end of the sandbox.
-    Sandbox* sandbox = registry_.find(key);
-    const auto found = sandbox ? sandbox->groups.find(name) : std::map<std::string, Group>::iterator();
-    if (!sandbox || found == sandbox->groups.end()) co_return;
-    dropGroup(scope, directory);
-    const Group gone = registry_.removeGroup(*sandbox, name);
-    registry_.observer().groupRemoved(*sandbox, gone);
+    // What has just exited can be in the way for a moment longer than the kernel says.
+    for (int attempt = 1;; ++attempt) {
+        // Another request for the same may have been faster, and so may the end of the sandbox.
+        Sandbox* sandbox = registry_.find(key);
+        if (!sandbox || !sandbox->groups.contains(name)) co_return;
+        try {
+            dropGroup(scope, directory);
+            const Group gone = registry_.removeGroup(*sandbox, name);
+            registry_.observer().groupRemoved(*sandbox, gone);
+            co_return;
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::Busy || attempt == kMostAttempts) throw;
+        }
+        co_await bus::sleepFor(host_.event, kBetweenAttempts);
+    }
 }
 
 UniqueFd Sandboxes::openDirectory(const Key& key, const std::string& name) const {

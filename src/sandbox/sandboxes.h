@@ -90,7 +90,7 @@ private:
     async::Task<void> launch(SandboxSpec& spec);
     async::Task<void> startUnit(SandboxSpec& spec, const Properties& properties);
     async::Task<bool> startedAfterAll(SandboxSpec& spec);
-    async::Task<std::string> verify(SandboxSpec& spec);
+    async::Task<std::string> verify(SandboxSpec& spec, int attempt);
     async::Task<void> leadBack(SandboxSpec& spec);
     async::Task<void> leadBackLater(SandboxSpec spec);
 

@@ -100,19 +100,33 @@ void handOverTo(const Property& property, state::Record& record) {
     if (!id) throw Error(ErrorCode::InvalidArgument, property.name + " " + quoted(name) + " is not known here");
 }
 
-void addProcesses(const Property& property, Processes& processes, const config::Config& config) {
-    const bool byFd = property.name == "PIDFDs";
-    const std::size_t count =
-        byFd ? as<BorrowedFds>(property, "ah").fds.size() : as<std::vector<std::uint32_t>>(property, "au").size();
-    if (processes.size() + count > config.processesPerCall)
+std::size_t countProcesses(const Property& property) {
+    return property.name == "PIDFDs" ? as<BorrowedFds>(property, "ah").fds.size()
+                                     : as<std::vector<std::uint32_t>>(property, "au").size();
+}
+
+/// `open` once for each process; the first that is not there is remembered.
+template <class Handle, class Open>
+void addEach(const std::vector<Handle>& handles, Open open, Processes& processes, std::exception_ptr& missing) {
+    for (const Handle& handle : handles) {
+        try {
+            processes.push_back(open(handle));
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::ProcessUnknown) throw;
+            if (!missing) missing = std::current_exception();
+        }
+    }
+}
+
+void addProcesses(const Property& property, Processes& processes, std::exception_ptr& missing,
+                  const config::Config& config) {
+    if (processes.size() + countProcesses(property) > config.processesPerCall)
         throw Error(ErrorCode::LimitsExceeded,
                     "more than " + std::to_string(config.processesPerCall) + " processes in one call");
-    if (byFd)
-        for (int fd : as<BorrowedFds>(property, "ah").fds)
-            processes.push_back(Process::byFd(fd));
+    if (property.name == "PIDFDs")
+        addEach(as<BorrowedFds>(property, "ah").fds, Process::byFd, processes, missing);
     else
-        for (std::uint32_t pid : as<std::vector<std::uint32_t>>(property, "au"))
-            processes.push_back(Process::byNumber(pid));
+        addEach(as<std::vector<std::uint32_t>>(property, "au"), Process::byNumber, processes, missing);
 }
 
 void refuseDuplicates(const Processes& processes) {
@@ -171,17 +185,17 @@ bool setCommon(SandboxSpec& spec, const Property& property) {
 
 /// Two requests with the same digest ask for the same.
 std::string digest(const SandboxSpec& spec) {
-    std::vector<pid_t> pids;
+    // Those named by number count even if they are there no more: whoever asks again asks for the same.
+    std::set<std::uint32_t> pids(spec.numbers.begin(), spec.numbers.end());
     for (const Process& process : spec.processes)
-        pids.push_back(process.pid());
-    std::ranges::sort(pids);
+        pids.insert(static_cast<std::uint32_t>(process.pid()));
     std::string text = spec.slice + "|" + spec.unit + "|" + spec.words + "|" +
                        std::to_string(spec.timeoutStop.count()) + "|" +
                        std::to_string(spec.runtimeMax ? spec.runtimeMax->count() : 0) + "|" +
                        std::to_string(spec.strict) + "|" + limits::toText(spec.resources);
     for (const std::optional<unsigned>& id : {spec.record.user, spec.record.group})
         text += "|" + (id ? std::to_string(*id) : std::string("-"));
-    for (pid_t pid : pids)
+    for (std::uint32_t pid : pids)
         text += "|" + std::to_string(pid);
     return state::digest(text);
 }
@@ -242,11 +256,13 @@ SandboxSpec parseSandbox(const Key& key, const Properties& properties, std::uint
         else if (name == "UnitName") checkUnitName(spec.unit = as<std::string>(property, "s"));
         else if (name == "TimeoutStopUSec") spec.timeoutStop = duration(property);
         else if (name == "RuntimeMaxUSec") spec.runtimeMax = duration(property);
-        else if (name == "PIDs" || name == "PIDFDs") addProcesses(property, spec.processes, config);
+        else if (name == "PIDs" || name == "PIDFDs") addProcesses(property, spec.processes, spec.missing, config);
         else if (!setCommon(spec, property)) refuseProperty(property);
         // clang-format on
     }
-    if (spec.processes.empty())
+    for (const Property& property : properties)
+        if (property.name == "PIDs") spec.numbers = as<std::vector<std::uint32_t>>(property, "au");
+    if (spec.processes.empty() && !spec.missing)
         throw Error(ErrorCode::InvalidArgument, "PIDs and PIDFDs are empty: PID 1 starts no scope without a process");
     refuseDuplicates(spec.processes);
     place(spec, path, config);
@@ -275,7 +291,9 @@ SandboxSpec parseAdoption(const Key& key, const std::string& unit, const Propert
 
 Processes parseProcesses(const Property& named, const config::Config& config) {
     Processes processes;
-    addProcesses(named, processes, config);
+    std::exception_ptr missing;
+    addProcesses(named, processes, missing, config);
+    if (missing) std::rethrow_exception(missing);
     refuseDuplicates(processes);
     return processes;
 }

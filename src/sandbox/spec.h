@@ -11,6 +11,7 @@
 #include "state/record.h"
 
 #include <chrono>
+#include <exception>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,6 +31,9 @@ struct SandboxSpec {
     std::string unit;
     std::string words; ///< the caller's part of Description=
     Processes processes;
+    std::vector<std::uint32_t> numbers; ///< by which they were named
+    /// A process that was named and that is there no more: an error, unless the sandbox was made before it went.
+    std::exception_ptr missing;
     state::Record record;
     std::chrono::microseconds timeoutStop{};
     std::optional<std::chrono::microseconds> runtimeMax;

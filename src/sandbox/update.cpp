@@ -80,7 +80,7 @@ async::Task<void> Enforcer::carryOut(Key key, limits::Resources merged) {
     } catch (...) {
         failure = std::current_exception();
     }
-    state::clearIntent(boundary.value());
+    forgetIntent(boundary.value());
     if (Sandbox* present = registry_.find(key)) {
         present->underway.clear();
         registry_.watch(*present);

@@ -27,9 +27,16 @@ void write(int fd, const char* attribute, const std::string& text, const std::st
     if (::fsetxattr(fd, attribute, text.data(), text.size(), 0) < 0) throw errnoError("mark " + what);
 }
 
+/// A group that is gone has no attributes any more.
+bool isAbsence(int error) {
+    return error == ENODATA || error == ENODEV || error == ENOENT;
+}
+
 std::optional<std::string> read(int fd, const char* attribute) {
     struct stat status {};
-    if (::fstat(fd, &status) < 0 || status.st_uid != ::geteuid()) return std::nullopt;
+    if (fd < 0) return std::nullopt;
+    if (::fstat(fd, &status) < 0) throw errnoError("look at a mark");
+    if (status.st_uid != ::geteuid()) return std::nullopt;
     // Nearly all are short.
     std::string text(512, '\0');
     ssize_t size = ::fgetxattr(fd, attribute, text.data(), text.size());
@@ -37,14 +44,15 @@ std::optional<std::string> read(int fd, const char* attribute) {
         text.resize(kLongestMark);
         size = ::fgetxattr(fd, attribute, text.data(), text.size());
     }
+    // That there is none is one thing, that it cannot be read now another.
+    if (size < 0 && !isAbsence(errno)) throw errnoError("read a mark");
     if (size < 0) return std::nullopt;
     text.resize(static_cast<std::size_t>(size));
     return text;
 }
 
 void remove(int fd, const char* attribute) {
-    if (::fremovexattr(fd, attribute) < 0 && errno != ENODATA && errno != ENODEV && errno != ENOENT)
-        throw errnoError("take a mark away");
+    if (fd >= 0 && ::fremovexattr(fd, attribute) < 0 && !isAbsence(errno)) throw errnoError("take a mark away");
 }
 
 } // namespace
@@ -84,7 +92,10 @@ std::optional<Mark> readMark(int fd) {
 }
 
 bool isMarked(int fd) {
-    return ::fgetxattr(fd, kAttribute, nullptr, 0) >= 0;
+    if (fd < 0) return false;
+    const bool marked = ::fgetxattr(fd, kAttribute, nullptr, 0) >= 0;
+    if (!marked && !isAbsence(errno)) throw errnoError("look for a mark");
+    return marked;
 }
 
 void removeMark(int fd) {

@@ -26,11 +26,11 @@ std::optional<Mark> parseMark(std::string_view text);
 /// `fd` is the group's boundary file. Throws when the kernel refuses.
 void setMark(int fd, const Mark& mark);
 
-/// Nothing for a file without a mark, or with one that cannot be read; nor for one that belongs to another uid, who
-/// could write there what they like.
+/// Nothing for a file without a mark, or with one that makes no sense; nor for one that belongs to another uid, who
+/// could write there what they like. Throws when the kernel does not say.
 std::optional<Mark> readMark(int fd);
 
-/// Whether there is a mark, one that cannot be read too.
+/// Whether there is a mark, one that makes no sense too.
 bool isMarked(int fd);
 
 void removeMark(int fd);

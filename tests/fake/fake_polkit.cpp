@@ -61,8 +61,7 @@ void FakePolkit::detach() {
 
 int FakePolkit::onCall(sd_bus_message* m, void* userdata, sd_bus_error*) noexcept {
     FakePolkit& self = *static_cast<FakePolkit*>(userdata);
-    if (!self.rule)
-        return refuse(m, "org.freedesktop.DBus.Error.ServiceUnknown", "The name is not activatable");
+    if (!self.rule) return refuse(m, "org.freedesktop.DBus.Error.ServiceUnknown", "The name is not activatable");
     try {
         const Question question = read(m);
         self.questions.push_back(question);

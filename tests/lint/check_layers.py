@@ -14,7 +14,7 @@ API = {'auth', 'sandbox'} | SANDBOX
 DAEMON = {'api'} | API
 BELOW = {
     'base': set(), 'async': PLAIN, 'bus': BUS, 'systemd': SYSTEMD,
-    'auth': BUS, 'limits': PLAIN, 'cgroup': PLAIN, 'config': PLAIN, 'state': PLAIN,
+    'auth': {'bus'} | BUS, 'limits': PLAIN, 'cgroup': PLAIN, 'config': PLAIN, 'state': PLAIN,
     'sandbox': SANDBOX, 'api': API, 'daemon': DAEMON, 'main': {'daemon'} | DAEMON,
     'ctl': SYSTEMD,
 }

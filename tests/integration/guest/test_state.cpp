@@ -286,3 +286,27 @@ TEST_CASE("a scope that runs without a process is stopped") {
     CHECK(eventually([&] { return !guest.systemd.find(created.unit); }));
     CHECK(child.alive());
 }
+
+TEST_CASE("the directory of a unit that is no more is removed by the next daemon, if nothing lives in it",
+          "[fault-58]") {
+    Guest guest;
+    Child child, inside;
+    guest.create("web", {&child});
+    guest.stopDaemon();
+    const std::string orphan = "/scopewright.slice/scopewright-0-orphan.scope";
+    const std::string lived = "/scopewright.slice/scopewright-0-lived.scope";
+    const std::string foreign = "/scopewright.slice/foreign.scope";
+    makeGroup(orphan + "/a/b");
+    makeGroup(lived);
+    makeGroup(foreign);
+    REQUIRE(moveInto(lived, inside.pid()) == 0);
+    CHECK(guest.knows("web"));
+    CHECK_FALSE(exists(orphan));
+    CHECK(exists(lived));
+    CHECK(exists(foreign));
+    CHECK(child.alive());
+    inside.kill();
+    inside.reap();
+    removeGroup(lived);
+    removeGroup(foreign);
+}

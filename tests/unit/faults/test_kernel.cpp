@@ -162,7 +162,8 @@ TEST_CASE("a group that is busy for a moment is removed all the same, one that s
         CHECK(bench.answer(removeGroup(bench, "web", "c1"))->error == ours("Busy"));
         // It gives up, it does not spin.
         CHECK(fault.failed() >= 1);
-        CHECK(fault.failed() <= 3);
+        // Three attempts, each of which tries before it looks for what is in the way, and after.
+        CHECK(fault.failed() <= 6);
         CHECK(bench.groups("web") == Lines{"c1 compat", "payload payload"});
     }
     {
