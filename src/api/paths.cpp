@@ -4,6 +4,8 @@
 #include "base/error.h"
 #include "bus/bus.h"
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <memory>
 
@@ -22,7 +24,8 @@ CString own(char* text) {
 
 std::optional<sandbox::Key> keyOfLabel(const char* label) {
     try {
-        return sandbox::keyOf(label, 0);
+        // Without a uid it is that of who runs the daemon.
+        return sandbox::keyOf(label, ::geteuid());
     } catch (const Error&) {
         return std::nullopt;
     }

@@ -15,7 +15,7 @@ namespace scopewright::sandbox {
 namespace {
 
 /// A process may fork while its group is being emptied; its children turn up in the next look.
-constexpr int kMostRounds = 100;
+constexpr int kMostRounds = 1000;
 
 /// The order is the kernel's: processes leave the scope's own directory before it passes controllers on, and bounds are
 /// set before anybody else is let in.

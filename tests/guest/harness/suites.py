@@ -18,7 +18,9 @@ from .session import Session
 CI = os.environ.get("CI") == "true"
 
 # With CI=true each of these must have run: a skip would hide that nothing was proven.
-HOST_SUITES = ("lint", "unit", "bus", "sweep", "model", "soak")
+HOST_SUITES = ("lint", "unit", "bus")
+# These mostly wait, for a daemon to start or to end: they run while other trees are compiled.
+LONG_SUITES = ("sweep", "model", "soak")
 CONTAINERS = "all"
 MACHINES = "252,257,262"
 # What the guests run is built once; the other trees are for what runs here.
@@ -132,14 +134,15 @@ def host_suites(table, quick):
         product = build.Build("quick", ["--buildtype=debug", *werror]).make()
     else:
         product = build.product(options=werror).make()
-    table.outcomes(mesontests.run(product, environment=SHORTER if quick else None), must_have=HOST_SUITES)
+    suites = (*HOST_SUITES, *LONG_SUITES) if quick else HOST_SUITES
+    table.outcomes(mesontests.run(product, suites, SHORTER if quick else None), must_have=suites)
     return product
 
 
 def sanitizer_suites(table):
     tree = build.Build("sanitizers", ["--buildtype=debug", "-Db_sanitize=address,undefined", "-Db_lundef=false"])
     tree.make(HOST_PROGRAMS)
-    suites = ("unit", "bus", "sweep", "model", "soak")
+    suites = ("unit", "bus", *LONG_SUITES)
     table.outcomes(mesontests.run(tree, suites, {**SANITIZER_ENVIRONMENT, **SHORTER}), "sanitizers ", suites)
 
 
@@ -206,8 +209,12 @@ def main(argv):
             prepared = {guest: background.submit(fleet.prepare, [guest]) for guest in guests if can}
             product = attempt(table, "build", host_suites, options.quick)
             if not options.quick:
-                attempt(table, "sanitizers", sanitizer_suites)
-                attempt(table, "clang", clang_suites)
+                with concurrent.futures.ThreadPoolExecutor(max_workers=1) as aside:
+                    long = aside.submit(mesontests.run, product, LONG_SUITES) if product else None
+                    attempt(table, "sanitizers", sanitizer_suites)
+                    attempt(table, "clang", clang_suites)
+                if long:
+                    table.outcomes(long.result(), must_have=LONG_SUITES)
                 if product:
                     attempt(table, "guests", guest_suites, product, guests, prepared)
     except Stopped:

@@ -135,7 +135,8 @@ TEST_CASE("a user's own instance says which controllers the user was not given",
     asUser(std::string(kManagerCall) + "CreateSandbox 'sa(sv)t' web 2 PIDs au 1 " + pid + " blockIO.weight t 200 0");
     const std::string skipped = asUser("busctl --user get-property org.scopewright1 /org/scopewright1/sandbox/web "
                                        "org.scopewright1.Sandbox Skipped");
-    CHECK(skipped.find("controller 'io'") != std::string::npos);
+    INFO(skipped);
+    CHECK(skipped.find("blockIO.weight") != std::string::npos && skipped.find("not available") != std::string::npos);
     const std::string controllers =
         asUser("busctl --user get-property org.scopewright1 /org/scopewright1 org.scopewright1.Manager Controllers");
     CHECK(controllers.find("\"io\"") == std::string::npos);
@@ -148,6 +149,8 @@ TEST_CASE("a user's own instance moves nobody else's processes", "[user]") {
     const Child roots;
     const std::string refused = asUser(std::string(kManagerCall) + "CreateSandbox 'sa(sv)t' web 1 PIDs au 1 " +
                                        std::to_string(roots.pid()) + " 0 2>&1 || true");
-    CHECK(refused.find("does not belong to uid 1001") != std::string::npos);
+    // busctl has words of its own for AccessDenied.
+    CHECK(refused.find("Access denied") != std::string::npos);
+    CHECK(roots.alive());
     CHECK(asUser(std::string(kManagerCall) + "ListSandboxes").find("a(ssuo) 0") != std::string::npos);
 }
