@@ -2,6 +2,7 @@
 #include "bus/codec.h"
 
 #include <array>
+#include <cerrno>
 #include <cstring>
 
 namespace scopewright::bus {
@@ -66,6 +67,8 @@ void readNumbers(sd_bus_message* m, char type, std::vector<T>& numbers) {
     const void* data = nullptr;
     std::size_t bytes = 0;
     check(sd_bus_message_read_array(m, type, &data, &bytes), kRead);
+    // sd-bus hands out what the sender says, which need not be whole numbers: not every bus looks into bodies.
+    if (bytes % sizeof(T) != 0) check(-EBADMSG, kRead);
     numbers.resize(bytes / sizeof(T));
     if (bytes > 0) std::memcpy(numbers.data(), data, bytes);
 }

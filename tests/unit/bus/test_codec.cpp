@@ -254,3 +254,28 @@ TEST_CASE("reading past the end, or the wrong type, is an error and no crash") {
     std::string past = "kept";
     CHECK(!unit::errorOf([&] { bus::read(answer.raw(), past); }).empty());
 }
+
+TEST_CASE("a list of numbers that ends within a number is refused") {
+    // A call with seven bytes in its "au", which sd-bus would not send, but receives without a look into it.
+    constexpr std::string_view kHeader("l\1\1\1\x0b\0\0\0\1\0\0\0\x28\0\0\0"
+                                       "\1\1o\0\2\0\0\0/x\0\0\0\0\0\0"
+                                       "\3\1s\0\1\0\0\0X\0\0\0\0\0\0\0"
+                                       "\x08\1g\0\2au\0",
+                                       56);
+    constexpr std::string_view kBody("\7\0\0\0abcdefg", 11);
+    Link link;
+    bus::Message received;
+    const auto keep = [](sd_bus_message* message, void* userdata, sd_bus_error*) noexcept {
+        *static_cast<bus::Message*>(userdata) = bus::Message::share(message);
+        return 1;
+    };
+    sd_bus_slot* slot = nullptr;
+    bus::check(sd_bus_add_filter(link.connection().raw(), &slot, keep, &received), "listen");
+    const bus::Slot owned(slot);
+    const std::string bytes = std::string(kHeader) + std::string(kBody);
+    REQUIRE(::write(sd_bus_get_fd(link.peer()), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
+    REQUIRE(link.until([&] { return received.raw() != nullptr; }));
+    std::vector<std::uint32_t> numbers;
+    CHECK_CODE(bus::read(received.raw(), numbers), Io);
+    CHECK(numbers.empty());
+}
