@@ -91,16 +91,14 @@ Error errnoError(std::string_view what) {
 std::string printable(std::string_view text) {
     constexpr std::size_t kLongest = 64;
     std::string out;
-    for (char c : text.substr(0, kLongest)) {
-        if (c >= ' ' && c <= '~' && c != '\\') {
-            out += c;
-            continue;
-        }
-        char escape[5];
-        std::snprintf(escape, sizeof escape, "\\x%02x", static_cast<unsigned char>(c));
-        out += escape;
+    for (char c : text) {
+        char piece[5] = {c, '\0'};
+        if (c < ' ' || c > '~' || c == '\\')
+            std::snprintf(piece, sizeof piece, "\\x%02x", static_cast<unsigned char>(c));
+        // What is to be read, not what came in: escapes are four times as long as what they stand for.
+        if (out.size() + std::strlen(piece) > kLongest) return out + "...";
+        out += piece;
     }
-    if (text.size() > kLongest) out += "...";
     return out;
 }
 

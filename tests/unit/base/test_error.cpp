@@ -66,7 +66,7 @@ TEST_CASE("an errno error says what was tried and why it failed") {
     CHECK(std::string(errnoError("read 'y'").what()) == "read 'y': Input/output error");
 }
 
-TEST_CASE("printable text has no control characters, no backslash of its own and at most 64 input bytes") {
+TEST_CASE("printable text has no control characters, no backslash of its own and at most 64 bytes") {
     CHECK(printable("a b~") == "a b~");
     CHECK(printable("") == "");
     CHECK(printable("x\ny") == "x\\x0ay");
@@ -77,6 +77,9 @@ TEST_CASE("printable text has no control characters, no backslash of its own and
     CHECK(printable("\x7f") == "\\x7f");
     CHECK(printable(std::string(64, 'a')) == std::string(64, 'a'));
     CHECK(printable(std::string(65, 'a')) == std::string(64, 'a') + "...");
+    CHECK(printable(std::string(16, '\n')).size() == 64);
+    CHECK(printable(std::string(17, '\n')) == printable(std::string(16, '\n')) + "...");
+    CHECK(printable(std::string(61, 'a') + "\n") == std::string(61, 'a') + "...");
 }
 
 TEST_CASE("a quoted name cannot end its line") {
