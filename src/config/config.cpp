@@ -51,8 +51,8 @@ constexpr std::string_view kUid = "{uid}";
 bool isUserSlice(std::string_view text) {
     const std::size_t at = text.find(kUid);
     if (at == std::string_view::npos) return false;
-    std::string example(text);
-    return isSliceName(example.replace(at, kUid.size(), "1000"));
+    std::string longest(text);
+    return isSliceName(longest.replace(at, kUid.size(), "4294967294"));
 }
 
 bool isController(std::string_view text) {

@@ -111,6 +111,14 @@ TEST_CASE("the slice of users has their number in it, and is a slice then") {
               "2:14: 'user-slice' must be the name of a slice with {uid} in it");
 }
 
+TEST_CASE("the slice of users is short enough for the longest number") {
+    const std::string longest(239, 'a');
+    const Config config = good("[sandbox]\nuser-slice = '" + longest + "{uid}.slice'");
+    CHECK(isSliceName(userSlice(config, 4294967294)));
+    CHECK(bad("[sandbox]\nuser-slice = 'a" + longest + "{uid}.slice'") ==
+          "2:14: 'user-slice' must be the name of a slice with {uid} in it");
+}
+
 TEST_CASE("every key of [daemon] is read") {
     CHECK(good("[daemon]\nidle-timeout = 'infinity'").idleTimeout == kInfinity);
     CHECK(good("[daemon]\nstay-while-sandboxes-exist = true").stayWithSandboxes);
