@@ -89,7 +89,7 @@ std::string_view withoutEnd(std::string_view text) {
 }
 
 bool isLifted(std::string_view word) {
-    return word == "default" || word == "max" || word.ends_with("=max");
+    return word == "default" || word == "max" || word.ends_with("=max") || word == "target=0";
 }
 
 /// "8:0 rbps=600" is held by "8:0 rbps=600 wbps=max riops=max wiops=max".
@@ -98,9 +98,8 @@ bool lineHolds(std::string_view wanted, std::string_view content) {
     for (std::string_view line : split(content, '\n')) {
         const std::vector<std::string_view> there = words(line);
         if (there.empty() || there.front() != asked.front()) continue;
-        return std::all_of(asked.begin() + 1, asked.end(), [&](std::string_view word) {
-            return std::ranges::find(there, word) != there.end() || isLifted(word);
-        });
+        return std::all_of(asked.begin() + 1, asked.end(),
+                           [&](std::string_view word) { return std::ranges::find(there, word) != there.end(); });
     }
     return std::all_of(asked.begin() + 1, asked.end(), isLifted);
 }

@@ -176,7 +176,12 @@ TEST_CASE("lines are found by their device, and what is lifted has none") {
     CHECK_FALSE(held("io", "io.max", "8:0 rbps=601", content));
     CHECK(held("io", "io.max", "8:0 wbps=max", content));
     CHECK(held("io", "io.max", "8:32 wbps=max", content));
+    CHECK_FALSE(held("io", "io.max", "8:0 rbps=max", content));
+    CHECK_FALSE(held("io", "io.weight", "8:0 default", "default 100\n8:0 200\n"));
     CHECK_FALSE(held("io", "io.max", "8:32 wbps=5", content));
+    CHECK(held("io", "io.latency", "8:0 target=0", "8:16 target=75000\n"));
+    CHECK_FALSE(held("io", "io.latency", "8:0 target=0", "8:0 target=75000\n"));
+    CHECK_FALSE(held("io", "io.latency", "8:0 target=75000", ""));
     CHECK(held("io", "io.weight", "default 100", "default 100\n8:0 200\n"));
     CHECK(held("io", "io.weight", "8:0 200", "default 100\n8:0 200\n"));
     CHECK(held("io", "io.weight", "8:32 default", "default 100\n8:0 200\n"));
