@@ -31,5 +31,5 @@ def check(path, text):
 
 
 if __name__ == '__main__':
-    main(check, 'text.txt', (path for path in files() if 'tests/lint/samples/' not in path
+    main(check, 'text.txt', (path for path in files() if not re.match(r'tests/(lint/samples|fuzz/corpus)/', path)
                               and not path.endswith('lint/check_text.py')))

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import time
 
-from . import build, cgroups, fleet, mesontests, stage
+from . import build, cgroups, fleet, fuzzing, mesontests, stage
 from .console import elapsed, say, show, tail
 from .process import CommandFailed, Stopped, stop_on_signals
 from .report import Tally
@@ -18,14 +18,14 @@ from .session import Session
 CI = os.environ.get("CI") == "true"
 
 # With CI=true each of these must have run: a skip would hide that nothing was proven.
-HOST_SUITES = ("lint", "unit", "bus")
+HOST_SUITES = ("lint", "unit", "fuzz", "bus")
 # These mostly wait, for a daemon to start or to end: they run while other trees are compiled.
 LONG_SUITES = ("sweep", "model", "soak")
 CONTAINERS = "all"
 MACHINES = "252,257,262"
 # What the guests run is built once; the other trees are for what runs here.
 HOST_PROGRAMS = ("scopewrightd", "scopewright-unit-tests", "scopewright-bus-tests", "scopewright-sweep-tests",
-                 "fake-systemd", "failing-malloc")
+                 "scopewright-fuzz-replay", "fake-systemd", "failing-malloc")
 GUEST_PROGRAM = f"{stage.TESTS}/guest-tests"
 # What a guest runs besides everything. An emulated machine takes minutes for everything, and a container proves the rest
 # of it for the same systemd; what takes long and is the same for all is run with an old systemd and with the newest.
@@ -35,6 +35,9 @@ TESTS = {"machine 252": "~[crash]~[soak]", "machine 257": VALUE_TESTS, "machine 
          "container 257": "~[crash]~[model]~[soak]"}
 CONTAINER_LIMIT = 600
 MACHINE_LIMIT = 900
+
+# For each target; tests/fuzz/run takes its time.
+FUZZING_SECONDS = 3
 
 # Where time is short or everything takes longer: the crash sweep then kills the daemon at every n-th of its system calls
 # only, and the model and the soak do less than their own numbers.
@@ -145,17 +148,25 @@ def host_suites(table, quick):
 def sanitizer_suites(table):
     tree = build.Build("sanitizers", ["--buildtype=debug", "-Db_sanitize=address,undefined", "-Db_lundef=false"])
     tree.make(HOST_PROGRAMS)
-    suites = ("unit", "bus", *LONG_SUITES)
+    suites = ("unit", "fuzz", "bus", *LONG_SUITES)
     table.outcomes(mesontests.run(tree, suites, {**SANITIZER_ENVIRONMENT, **SHORTER}), "sanitizers ", suites)
 
 
 def clang_suites(table):
-    if not shutil.which("clang++-14"):
-        table.skipped("clang unit", "clang++-14 is not installed")
+    if reason := fuzzing.why_not():
+        for suite in ("unit", "fuzz"):
+            table.skipped(f"clang {suite}", reason)
         return
-    tree = build.Build("clang", ["--buildtype=debug", "--werror"], ("clang-14", "clang++-14"))
-    tree.make(HOST_PROGRAMS)
-    table.outcomes(mesontests.run(tree, ["unit"]), "clang ", ("unit",))
+    targets = fuzzing.targets()
+    tree = fuzzing.tree().make([*HOST_PROGRAMS, *fuzzing.programs(targets)])
+    table.outcomes(mesontests.run(tree, ["unit"], SANITIZER_ENVIRONMENT), "clang ", ("unit",))
+    begun = time.monotonic()
+    results = fuzzing.run(tree, targets, FUZZING_SECONDS, jobs=2)
+    tally = sum((result.tally() for result in results), Tally())
+    executions = sum(result.executions for result in results)
+    notes = [f"{result.target}: {result.skipped or result.finding}" for result in results
+             if result.skipped or result.finding]
+    table.add("clang fuzz", tally, time.monotonic() - begun, "; ".join([f"{executions} inputs", *notes]))
 
 
 def guest_commands(guest):
