@@ -198,8 +198,7 @@ std::vector<Method> allMethods() {
 }
 
 BadValues::BadValues(Bench& bench, std::mt19937& dice)
-    : bench_(bench),
-      dice_(dice),
+    : dice_(dice),
       inside_(bench.sandbox("web")),
       outside_(bench.child()),
       zombie_(bench.child(Child::Kind::Zombie)),

@@ -50,7 +50,6 @@ private:
     std::vector<Offer> texts(const std::string& name);
     std::vector<Offer> lists(const std::string& method);
 
-    Bench& bench_;
     std::mt19937& dice_;
     unsigned names_ = 0;
     Child& inside_;

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What a caller tries to get through the bus: others' processes, others' limits, others' secrets, or all there is.
+#include "attacks/bad_values.h"
+
+#include "api/group_object.h"
+#include "api/manager_object.h"
+#include "api/sandbox_object.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+using namespace scopewright;
+using namespace scopewright::unit;
+using fake::FakePolkit;
+using Answer = FakePolkit::Answer;
+using Question = FakePolkit::Question;
+
+namespace {
+
+constexpr const char* kNobody = ":1.40"; ///< uid 65534, as Child::Kind::OtherUid is
+
+void admitNobody(Bench& bench) {
+    bench.driver.clients[kNobody] = {65534, static_cast<std::uint32_t>(::getpid())};
+}
+
+/// A sandbox of that owner that was there before.
+Child& owned(Bench& bench, std::uint32_t uid, const std::string& id) {
+    bench.crash();
+    Child& child = bench.child();
+    state::Record record;
+    record.id = id;
+    record.uid = uid;
+    record.unit = "scopewright-" + std::to_string(uid) + "-" + id + ".scope";
+    record.request = "0";
+    bench.systemd.addUnit(record.unit, state::describe("Sandbox " + id, record), "active", {child.pid()});
+    bench.restart();
+    return child;
+}
+
+std::size_t openDescriptors() {
+    const std::filesystem::directory_iterator all("/proc/self/fd");
+    return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+std::string introspect(Bench& bench, const char* sender, const char* path) {
+    Pending reply = bench.answer(bench.call(sender, path, "org.freedesktop.DBus.Introspectable", "Introspect"));
+    return reply->error.empty() ? std::get<0>(reply->values<std::string>()) : reply->text;
+}
+
+Lines managedObjects(Bench& bench, const char* sender) {
+    Pending reply = bench.answer(
+        bench.call(sender, Bench::kManagerPath, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects"));
+    Lines paths;
+    if (!reply->error.empty()) return paths;
+    sd_bus_message* m = reply->answer.raw();
+    bus::check(sd_bus_message_enter_container(m, 'a', "{oa{sa{sv}}}"), "enter");
+    while (bus::check(sd_bus_message_enter_container(m, 'e', "oa{sa{sv}}"), "enter") > 0) {
+        const char* path = "";
+        bus::check(sd_bus_message_read_basic(m, 'o', &path), "read");
+        paths.emplace_back(path);
+        bus::check(sd_bus_message_skip(m, "a{sa{sv}}"), "skip");
+        bus::check(sd_bus_message_exit_container(m), "leave");
+    }
+    return paths;
+}
+
+} // namespace
+
+TEST_CASE("polkit's yes gives nobody another one's process, nor one outside the caller's own slice",
+          "[attack-20][attack-21][attack-22]") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    admitNobody(bench);
+    bench.polkit.rule = [](const Question&) { return Answer::Yes; };
+    Child& roots = bench.child();
+    Child& own = bench.child(Child::Kind::OtherUid);
+    REFUSED(bench, bench.create("web", pids(roots), kNobody), fd("AccessDenied"));
+    REFUSED(bench, bench.create("web", pids({&own, &roots}), kNobody), ours("ForeignUnit"));
+    // A process of the caller's own that lives in somebody's service would leave that service's limits.
+    REFUSED(bench, bench.create("web", pids(own), kNobody), ours("ForeignUnit"));
+    owned(bench, 65534, "mine");
+    const auto attach = [&](const Child& child) {
+        return bench.manager(kNobody, "AttachProcesses", "mine", "payload", std::vector<std::uint32_t>{child.number()});
+    };
+    REQUIRE(bench.answer(bench.manager(kNobody, "GetSandbox", "mine"))->text == "");
+    REFUSED(bench, attach(own), ours("ForeignUnit"));
+    REFUSED(bench, attach(roots), fd("AccessDenied"));
+    CHECK(bench.systemd.logged("StartTransientUnit scopewright-65534-web.scope") == 0);
+}
+
+TEST_CASE("polkit's answer is for the request that it was asked about", "[attack-45]") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    admitNobody(bench);
+    owned(bench, 1001, "web");
+    // Each request is asked about with its own details, also when they come at once from one connection.
+    bench.polkit.rule = [](const Question& q) { return q.details.at("id") == "none" ? Answer::Yes : Answer::No; };
+    Pending allowed = bench.manager(kNobody, "StopSandbox", "1001:none");
+    Pending denied = bench.manager(kNobody, "StopSandbox", "1001:web");
+    CHECK(bench.answer(allowed)->error == ours("NoSuchSandbox"));
+    CHECK(bench.answer(denied)->error == ours("NoSuchSandbox"));
+    REQUIRE(bench.polkit.questions.size() == 2);
+    CHECK(bench.polkit.questions[0].details.at("id") != bench.polkit.questions[1].details.at("id"));
+    CHECK(bench.list().size() == 1);
+}
+
+TEST_CASE("what changes while polkit is asked is looked at after its answer", "[attack-45][attack-47]") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    admitNobody(bench);
+    Child& child = bench.child(Child::Kind::OtherUid);
+    // The process that was named ends, and its number is anybody's.
+    bench.polkit.rule = [&](const Question&) {
+        child.kill();
+        child.reap();
+        return Answer::Yes;
+    };
+    CHECK(bench.answer(bench.create("web", pids(child), kNobody))->error == fd("UnixProcessIdUnknown"));
+    // The sandbox that was named is stopped by its owner, and the caller leaves.
+    owned(bench, 1001, "web");
+    REQUIRE(bench.list(Bench::kAlice).size() == 1);
+    Pending stop;
+    bench.polkit.rule = [&](const Question&) {
+        stop = bench.manager(Bench::kAlice, "StopSandbox", "web");
+        bench.driver.leave(kNobody);
+        return Answer::Yes;
+    };
+    CHECK(bench.answer(bench.manager(kNobody, "FreezeSandbox", "1001:web"))->error == ours("Busy"));
+    CHECK(bench.answer(stop)->text == "");
+    CHECK(bench.systemd.logged("StartTransientUnit scopewright-65534-web.scope") == 0);
+    CHECK(bench.list().empty());
+}
+
+TEST_CASE("descriptors that come with a call go with it", "[attack-51]") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    bench.sandbox("web");
+    const UniqueFd file(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    const BorrowedFds many{std::vector<int>(16, file.value())};
+    const auto attack = [&] {
+        for (const char* member : {"NoSuchMethod", "StopSandbox", "ListSandboxes", "AttachProcessFDs", "Reload"})
+            CHECK(bench.answer(bench.manager(Bench::kRoot, member, many))->error != "");
+        CHECK(bench.answer(bench.create("new", Properties(1, Property{"PIDFDs", many})))->error == fd("InvalidArgs"));
+        CHECK(bench.answer(bench.create("new", Properties(1, Property{"PIDs", many})))->error == fd("InvalidArgs"));
+        CHECK(bench.answer(bench.manager(Bench::kAlice, "AttachProcessFDs", "0:web", "payload", many))->error ==
+              ours("NoSuchSandbox"));
+    };
+    attack();
+    const std::size_t before = openDescriptors();
+    for (int turn = 0; turn < 30; ++turn)
+        attack();
+    CHECK(openDescriptors() == before);
+}
+
+TEST_CASE("nobody sees a word of what others have", "[attack-53][attack-55]") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    bench.sandbox("secret-root");
+    REQUIRE(bench.answer(bench.createCompat("secret-root", "secret-group"))->text == "");
+    owned(bench, 1002, "secret-bob");
+    owned(bench, 1001, "mine");
+    CHECK(bench.list(Bench::kAlice).size() == 1);
+    const Lines objects = managedObjects(bench, Bench::kAlice);
+    for (const std::string& object : objects) {
+        CAPTURE(object);
+        CHECK(object.find("secret") == std::string::npos);
+    }
+    CHECK(managedObjects(bench, Bench::kRoot).size() > objects.size());
+    for (const char* path :
+         {"/org/scopewright1", "/org/scopewright1/sandbox", "/org/scopewright1/sandbox/secret_2droot",
+          "/org/scopewright1/sandbox/secret_2droot/group"}) {
+        CAPTURE(path);
+        CHECK(introspect(bench, Bench::kAlice, path).find("<node name=\"secret") == std::string::npos);
+    }
+    Pending described = bench.answer(bench.manager(Bench::kAlice, "Describe"));
+    REQUIRE(described->text == "");
+    const std::string json = std::get<0>(described->values<std::string>());
+    CHECK(json.find("secret") == std::string::npos);
+    CHECK(json.find("mine") != std::string::npos);
+}
+
+TEST_CASE("what is not one's own and what is not there have the same answer, word for word", "[attack-56]") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    bench.sandbox("aaa");
+    REQUIRE(bench.answer(bench.createCompat("aaa", "c"))->text == "");
+    const auto same = [&](const std::function<Pending(const std::string&)>& ask) {
+        Pending real = bench.answer(ask("aaa"));
+        Pending none = bench.answer(ask("bbb"));
+        std::string text = real->text;
+        for (std::size_t at; (at = text.find("aaa")) != std::string::npos;)
+            text.replace(at, 3, "bbb");
+        CHECK(real->error != "");
+        CHECK(real->error == none->error);
+        CHECK(text == none->text);
+    };
+    for (const char* member : {"GetSandbox", "ListGroups", "StopSandbox", "FreezeSandbox", "ThawSandbox"})
+        same([&](const std::string& id) { return bench.manager(Bench::kAlice, member, "0:" + id); });
+    same([&](const std::string& id) { return bench.manager(Bench::kAlice, "RemoveGroup", "0:" + id, "c"); });
+    same([&](const std::string& id) { return bench.createCompat("0:" + id, "c", {}, Bench::kAlice); });
+    const std::string objects = "/org/scopewright1/sandbox/";
+    constexpr const char* kProperties = "org.freedesktop.DBus.Properties";
+    for (const char* member : {"Stop", "Freeze"})
+        same([&](const std::string& id) { return bench.call(Bench::kAlice, objects + id, Bench::kSandbox, member); });
+    same([&](const std::string& id) {
+        return bench.call(Bench::kAlice, objects + id, kProperties, "GetAll", Bench::kSandbox);
+    });
+    same([&](const std::string& id) {
+        return bench.call(Bench::kAlice, objects + id + "/group/c", kProperties, "GetAll", Bench::kGroup);
+    });
+    same([&](const std::string& id) {
+        return bench.call(Bench::kAlice, objects + id + "/group/c", Bench::kGroup, "Remove");
+    });
+}
+
+TEST_CASE("no client has more of PID 1's jobs under way than it may have calls", "[attack-49][attack-59]") {
+    NEEDS_CGROUPS();
+    config::Config config = Bench::quick();
+    config.callsPerClient = 4;
+    Bench bench(config);
+    std::vector<Pending> calls;
+    for (int i = 0; i < 12; ++i)
+        calls.push_back(bench.create("n" + std::to_string(i) + "-hang", pids(bench.child())));
+    for (std::size_t i = 4; i < calls.size(); ++i)
+        CHECK(bench.answer(calls[i])->error == fd("LimitsExceeded"));
+    bench.settle();
+    std::size_t jobs = 0;
+    for (const std::string& line : bench.systemd.log())
+        jobs += line.starts_with("StartTransientUnit ");
+    CHECK(jobs == 4);
+    for (int i = 0; i < 4; ++i)
+        bench.systemd.release(bench.unitOf("n" + std::to_string(i) + "-hang"));
+    for (std::size_t i = 0; i < 4; ++i)
+        CHECK(bench.answer(calls[i])->text == "");
+}
+
+TEST_CASE("no property of any interface can be set", "[attack-60]") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    bench.sandbox("web");
+    std::size_t properties = 0;
+    const auto attack = [&](const char* interface, const std::string& object, const sd_bus_vtable* row) {
+        for (; row->type != _SD_BUS_VTABLE_END; ++row) {
+            CHECK(row->type != _SD_BUS_VTABLE_WRITABLE_PROPERTY);
+            if (row->type != _SD_BUS_VTABLE_PROPERTY) continue;
+            ++properties;
+            CAPTURE(interface, row->x.property.member);
+            for (const Value& value : {Value(std::string("x")), Value(std::uint32_t{7})})
+                REFUSED(bench,
+                        bench.call(Bench::kRoot, object, "org.freedesktop.DBus.Properties", "Set", interface,
+                                   row->x.property.member, value),
+                        fd("PropertyReadOnly"));
+        }
+    };
+    const std::string web = bench.path("web");
+    attack(Bench::kManager, Bench::kManagerPath, api::managerTable());
+    attack(Bench::kSandbox, web, api::sandboxTable());
+    attack(Bench::kGroup, web + "/group/payload", api::groupTable());
+    CHECK(properties >= 15);
+}
