@@ -27,7 +27,7 @@ struct Stage {
 
 } // namespace
 
-TEST_CASE("names of groups that the kernel could mean, or that lead elsewhere, are refused") {
+TEST_CASE("names of groups that the kernel could mean, or that lead elsewhere, are refused", "[attack-2]") {
     Stage stage;
     for (const std::string& name :
          {std::string(), std::string("."), std::string(".."), std::string("a/b"), std::string("/a"),
@@ -182,7 +182,7 @@ TEST_CASE("methods, interfaces and properties that there are not are unknown") {
     stage.checkUnchanged();
 }
 
-TEST_CASE("no property can be set") {
+TEST_CASE("no property can be set", "[attack-60]") {
     Stage stage;
     const Client& client = stage.guest.client;
     const std::string readOnly = "org.freedesktop.DBus.Error.PropertyReadOnly";

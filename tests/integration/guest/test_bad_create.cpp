@@ -54,7 +54,7 @@ TEST_CASE("ids that are not of the grammar are refused") {
     CHECK(guest.create(longest, {&child}).unit == "scopewright-0-" + longest + ".scope");
 }
 
-TEST_CASE("properties that are no sandbox's, or of another type, or out of range, are refused") {
+TEST_CASE("properties that are no sandbox's, or of another type, or out of range, are refused", "[attack-9]") {
     Guest guest;
     Child child;
     const Snapshot before(guest, {&child});
@@ -172,7 +172,7 @@ TEST_CASE("properties that contradict each other are refused") {
     CHECK(Snapshot(guest, {&child}) == before);
 }
 
-TEST_CASE("processes that cannot be moved, or may not be, are refused", "[fault-37][fault-38]") {
+TEST_CASE("processes that cannot be moved, or may not be, are refused", "[fault-37][fault-38][attack-24]") {
     Guest guest;
     Child child, dead, other;
     Child split(Child::splitLeader);
@@ -233,7 +233,7 @@ TEST_CASE("descriptors that are no pidfds, or of dead processes, are refused") {
     CHECK(Snapshot(guest, {&child}) == before);
 }
 
-TEST_CASE("a caller in another pid namespace cannot name processes by number, but by descriptor") {
+TEST_CASE("a caller in another pid namespace cannot name processes by number, but by descriptor", "[attack-27]") {
     Guest guest;
     Child child;
     const Snapshot before(guest, {&child});

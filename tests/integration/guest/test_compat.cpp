@@ -178,7 +178,7 @@ TEST_CASE("compat groups are made and removed through the manager and through th
     CHECK(guest.groups("web").size() == 1);
 }
 
-TEST_CASE("a compat group with groups of somebody else's in it is removed with them") {
+TEST_CASE("a compat group with groups of somebody else's in it is removed with them", "[attack-42]") {
     Guest guest;
     Child child;
     guest.create("web", {&child});
@@ -200,7 +200,7 @@ TEST_CASE("the payload cannot be removed") {
     CHECK(child.controlGroup() == created.payload());
 }
 
-TEST_CASE("there is a bound to the groups of one sandbox") {
+TEST_CASE("there is a bound to the groups of one sandbox", "[attack-52]") {
     Guest guest;
     Child child;
     guest.create("web", {&child});

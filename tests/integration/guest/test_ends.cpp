@@ -99,14 +99,14 @@ TEST_CASE("Stop of the object does the same") {
     stage.checkGone();
 }
 
-TEST_CASE("StopSandbox does not wait for processes that ignore SIGTERM") {
+TEST_CASE("StopSandbox does not wait for processes that ignore SIGTERM", "[attack-38]") {
     Stage stage(Child::ignoreTerm);
     stage.guest.client.manager("StopSandbox", "web").must();
     CHECK_FALSE(stage.child.alive());
     stage.checkGone();
 }
 
-TEST_CASE("StopSandbox ends frozen processes") {
+TEST_CASE("StopSandbox ends frozen processes", "[attack-38]") {
     Stage stage;
     freeze(stage.created.payload());
     stage.guest.client.manager("StopSandbox", "web").must();
@@ -114,14 +114,14 @@ TEST_CASE("StopSandbox ends frozen processes") {
     stage.checkGone();
 }
 
-TEST_CASE("StopSandbox ends processes that fork all the time") {
+TEST_CASE("StopSandbox ends processes that fork all the time", "[attack-39]") {
     Stage stage(Child::fork);
     stage.guest.client.manager("StopSandbox", "web").must();
     CHECK_FALSE(stage.child.alive());
     stage.checkGone();
 }
 
-TEST_CASE("StopSandbox removes deep and wide trees of groups") {
+TEST_CASE("StopSandbox removes deep and wide trees of groups", "[attack-32]") {
     Stage stage;
     const std::string payload = stage.created.payload();
     REQUIRE(writeFile(payload, "cgroup.max.depth", "max") == 0);
@@ -140,7 +140,7 @@ TEST_CASE("StopSandbox removes deep and wide trees of groups") {
     stage.checkGone();
 }
 
-TEST_CASE("StopSandbox of a tree whose path is too long for PID 1 leaves nothing", "[fault-40][fault-58]") {
+TEST_CASE("StopSandbox of a tree whose path is too long for PID 1 leaves nothing", "[fault-40][fault-58][attack-31]") {
     Stage stage;
     const std::string payload = stage.created.payload();
     REQUIRE(writeFile(payload, "cgroup.max.depth", "max") == 0);

@@ -112,7 +112,7 @@ TEST_CASE("the kernel holds the daemon to it") {
     CHECK(space(daemon, "cgroup") == space(1, "cgroup"));
 }
 
-TEST_CASE("the daemon has one thread and keeps no descriptor longer than it needs it") {
+TEST_CASE("the daemon has one thread and keeps no descriptor longer than it needs it", "[attack-51]") {
     Guest guest;
     const auto descriptors = [&] {
         std::size_t count = 0;

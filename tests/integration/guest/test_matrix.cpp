@@ -188,7 +188,7 @@ TEST_CASE("each resource set has its files, and keeps them through what PID 1 do
     check("after its update and a daemon-reload");
 }
 
-TEST_CASE("limits for a block device that is not there are told, and refused when strict", "[matrix]") {
+TEST_CASE("limits for a block device that is not there are told, and refused when strict", "[matrix][attack-65]") {
     if (!emulated()) SKIP_TEST(kWhyNotHere);
     Guest guest;
     for (const char* key :

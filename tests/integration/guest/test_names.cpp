@@ -52,7 +52,7 @@ TEST_CASE("OCI's cgroupsPath in its systemd form names slice and unit") {
     CHECK(textOf(sandbox, "Slice") == "kubepods-burstable-pod1.slice");
 }
 
-TEST_CASE("a unit of somebody else's is not touched") {
+TEST_CASE("a unit of somebody else's is not touched", "[attack-4]") {
     Guest guest;
     Child foreign, child;
     guest.systemd.startScope("runsc-abc.scope", foreign.pid());
@@ -181,7 +181,7 @@ TEST_CASE("many sandboxes are made at once") {
     CHECK(guest.list().size() == count);
 }
 
-TEST_CASE("there is a bound to the sandboxes of one user") {
+TEST_CASE("there is a bound to the sandboxes of one user", "[attack-52]") {
     Guest guest;
     Child first, second, third;
     guest.client.manager("ListSandboxes").must();

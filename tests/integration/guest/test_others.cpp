@@ -69,7 +69,7 @@ void spoof(const Client& client, const std::string& to, const Created& victim) {
 
 } // namespace
 
-TEST_CASE("another user's calls are refused by the bus, whatever they are") {
+TEST_CASE("another user's calls are refused by the bus, whatever they are", "[attack-54]") {
     Guest guest;
     Child child;
     const Created created = guest.create("web", {&child});
@@ -96,7 +96,7 @@ TEST_CASE("another user's calls are refused by the bus, whatever they are") {
     CHECK(nobody.bus("RequestName", "org.scopewright1", std::uint32_t{2}).error == kDenied);
 }
 
-TEST_CASE("a user whom the bus lets through is still refused by the daemon") {
+TEST_CASE("a user whom the bus lets through is still refused by the daemon", "[attack-56]") {
     Guest guest;
     Relaxed relaxed(guest);
     Child child, own(Child::ofUid(kNobody));
@@ -137,7 +137,7 @@ TEST_CASE("a user whom the bus lets through is still refused by the daemon") {
     CHECK(guest.groups("web").size() == 2);
 }
 
-TEST_CASE("a user whom the bus lets through sees no properties of sandboxes that are not his") {
+TEST_CASE("a user whom the bus lets through sees no properties of sandboxes that are not his", "[attack-55]") {
     Guest guest;
     Relaxed relaxed(guest);
     Child child;
@@ -153,7 +153,7 @@ TEST_CASE("a user whom the bus lets through sees no properties of sandboxes that
     }
 }
 
-TEST_CASE("another user's signals change nothing") {
+TEST_CASE("another user's signals change nothing", "[attack-43][attack-44]") {
     Guest guest;
     Recorder recorder("type='signal',sender='org.scopewright1',path_namespace='/org/scopewright1'");
     Child child, second;
@@ -176,7 +176,7 @@ TEST_CASE("another user's signals change nothing") {
     CHECK(guest.client.owner() == daemon);
 }
 
-TEST_CASE("root's own mistaken signals change nothing either") {
+TEST_CASE("root's own mistaken signals change nothing either", "[attack-44]") {
     Guest guest;
     Child child;
     const Created created = guest.create("web", {&child});

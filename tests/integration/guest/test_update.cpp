@@ -88,7 +88,7 @@ TEST_CASE("limits can shrink, grow and go", "[update]") {
     CHECK(readFile(created.controlGroup, "cpuset.cpus") == std::string("0"));
 }
 
-TEST_CASE("a limit below what is in use is refused where that was asked", "[update]") {
+TEST_CASE("a limit below what is in use is refused where that was asked", "[update][attack-62]") {
     if (!emulated()) SKIP_TEST("there are no controllers here");
     Guest guest;
     Child child;
@@ -120,7 +120,8 @@ TEST_CASE("an update of which the kernel refuses a part leaves all as it was", "
     CHECK(valueOf<std::int64_t>(resources, "pids.limit") == 64);
 }
 
-TEST_CASE("an update of a sandbox of which the kernel refuses a part takes back what PID 1 was told", "[update]") {
+TEST_CASE("an update of a sandbox of which the kernel refuses a part takes back what PID 1 was told",
+          "[update][attack-63]") {
     if (!emulated()) SKIP_TEST("there are no controllers here");
     Guest guest;
     Child child;

@@ -147,7 +147,7 @@ TEST_CASE("a user's own instance says which controllers the user was not given",
     asUser(std::string(kManagerCall) + "StopSandbox s web");
 }
 
-TEST_CASE("a user's own instance moves nobody else's processes", "[user]") {
+TEST_CASE("a user's own instance moves nobody else's processes", "[user][attack-20]") {
     Guest guest;
     const Session session;
     const Child roots;

@@ -139,7 +139,7 @@ TEST_CASE("frozen processes are killed, and their sandbox is stopped", "[verbs]"
     CHECK_FALSE(exists(created.controlGroup));
 }
 
-TEST_CASE("a process whose leader has exited does not outlive its sandbox", "[verbs][fault-40]") {
+TEST_CASE("a process whose leader has exited does not outlive its sandbox", "[verbs][fault-40][attack-26]") {
     Guest guest;
     Recorder recorder;
     Child child;

@@ -60,7 +60,7 @@ TEST_CASE("an idle daemon ends with status 0 and leaves nothing undone") {
     CHECK(daemon->output().find("error") == std::string::npos);
 }
 
-TEST_CASE("another user's calls do not start the daemon") {
+TEST_CASE("another user's calls do not start the daemon", "[attack-58]") {
     PrivateBus bus;
     Client root;
     const Client nobody(65534);

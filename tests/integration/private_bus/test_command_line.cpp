@@ -120,3 +120,15 @@ TEST_CASE("help and version are printed, and wrong arguments refused") {
     CHECK(daemon({"--no-such-option"}).status == 2);
     CHECK(daemon({"argument"}).status == 2);
 }
+
+TEST_CASE("the program has no switch that is for tests", "[attack-67]") {
+    const std::string program = contentOf(daemonProgram());
+    REQUIRE(program.starts_with("\x7f"
+                                "ELF"));
+    // A variable of ours would stand there by its name, as what is looked for first does.
+    REQUIRE(program.find("org.scopewright1.Manager") != std::string::npos);
+    for (const char* word : {"SCOPEWRIGHT_", "failpoint", "FAILPOINT", "inject"}) {
+        CAPTURE(word);
+        CHECK(program.find(word) == std::string::npos);
+    }
+}

@@ -156,7 +156,7 @@ TEST_CASE("a daemon that was stopped for a while does what was asked meanwhile o
     CHECK(starts(bus) == 2);
 }
 
-TEST_CASE("a bus that dies again and again ends each daemon with status 0", "[fault-20][fault-22]") {
+TEST_CASE("a bus that dies again and again ends each daemon with status 0", "[fault-20][fault-22][attack-58]") {
     for (int round = 0; round < 4; ++round) {
         PrivateBus bus;
         Child child;

@@ -57,7 +57,7 @@ TEST_CASE("without polkit only root makes sandboxes, and only root and the owner
     CHECK(bench.polkit.questions.empty());
 }
 
-TEST_CASE("polkit is asked about the connection, with what is to be done as details") {
+TEST_CASE("polkit is asked about the connection, with what is to be done as details", "[attack-46]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.child();
@@ -152,7 +152,7 @@ TEST_CASE("a polkit that hangs keeps nobody else waiting", "[fault-24]") {
     CHECK(bench.answer(waiting)->error == fd("AccessDenied"));
 }
 
-TEST_CASE("a client with too many calls under way is told so, and others are not kept") {
+TEST_CASE("a client with too many calls under way is told so, and others are not kept", "[attack-49]") {
     NEEDS_CGROUPS();
     config::Config config = Bench::quick();
     config.callsPerClient = 3;
@@ -172,7 +172,8 @@ TEST_CASE("a client with too many calls under way is told so, and others are not
     CHECK(bench.answer(bench.create("web", pids(bench.child()), Bench::kAlice))->error == fd("AccessDenied"));
 }
 
-TEST_CASE("an owner other than root has one slice, below which nobody has more than the owner was given") {
+TEST_CASE("an owner other than root has one slice, below which nobody has more than the owner was given",
+          "[attack-22]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.child();
@@ -185,7 +186,7 @@ TEST_CASE("an owner other than root has one slice, below which nobody has more t
     CHECK(bench.systemd.logged("StartTransientUnit scopewright-1001-web.scope") == 0);
 }
 
-TEST_CASE("there are no more sandboxes, groups and bytes than the configuration has room for") {
+TEST_CASE("there are no more sandboxes, groups and bytes than the configuration has room for", "[attack-52]") {
     NEEDS_CGROUPS();
     config::Config config = Bench::quick();
     config.sandboxes = 2;

@@ -66,7 +66,7 @@ TEST_CASE("an errno error says what was tried and why it failed") {
     CHECK(std::string(errnoError("read 'y'").what()) == "read 'y': Input/output error");
 }
 
-TEST_CASE("printable text has no control characters, no backslash of its own and at most 64 bytes") {
+TEST_CASE("printable text has no control characters, no backslash of its own and at most 64 bytes", "[attack-57]") {
     CHECK(printable("a b~") == "a b~");
     CHECK(printable("") == "");
     CHECK(printable("x\ny") == "x\\x0ay");
@@ -82,7 +82,7 @@ TEST_CASE("printable text has no control characters, no backslash of its own and
     CHECK(printable(std::string(61, 'a') + "\n") == std::string(61, 'a') + "...");
 }
 
-TEST_CASE("a quoted name cannot end its line") {
+TEST_CASE("a quoted name cannot end its line", "[attack-57]") {
     CHECK(quoted("x.scope") == "'x.scope'");
     CHECK(quoted("x\n<3>forged") == "'x\\x0a<3>forged'");
 }

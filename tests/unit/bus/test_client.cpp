@@ -44,7 +44,7 @@ private:
 
 } // namespace
 
-TEST_CASE("a caller is who the bus says it is") {
+TEST_CASE("a caller is who the bus says it is", "[attack-48]") {
     Receiver here;
     here.driver.clients = {{":1.7", {1000, 42}}, {":1.8", {0, 43}}};
     bus::Callers callers(here.link.connection());
@@ -54,13 +54,13 @@ TEST_CASE("a caller is who the bus says it is") {
     CHECK(here.link.await(callers.identify(here.callFrom(":1.8"))).uid == 0);
 }
 
-TEST_CASE("a caller whom the bus does not know is nobody, never root") {
+TEST_CASE("a caller whom the bus does not know is nobody, never root", "[attack-47]") {
     Receiver here;
     bus::Callers callers(here.link.connection());
     REQUIRE_CODE(here.link.await(callers.identify(here.callFrom(":1.9"))), AccessDenied);
 }
 
-TEST_CASE("a bus without an answer about the caller lets nobody in") {
+TEST_CASE("a bus without an answer about the caller lets nobody in", "[attack-47]") {
     Receiver here;
     here.driver.detach();
     bus::Callers callers(here.link.connection());

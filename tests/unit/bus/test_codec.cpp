@@ -199,7 +199,7 @@ TEST_CASE("a dictionary of properties has its own signature") {
     CHECK(std::get<std::string>(back[0].value) == "v");
 }
 
-TEST_CASE("sixty-four properties are read, one more is too many") {
+TEST_CASE("sixty-four properties are read, one more is too many", "[attack-50]") {
     Link link;
     Echo echo(link);
     Properties back;
@@ -211,7 +211,7 @@ TEST_CASE("sixty-four properties are read, one more is too many") {
     REQUIRE_CODE(bus::read(bad.raw(), tooMany), LimitsExceeded);
 }
 
-TEST_CASE("64 KiB of property text are read, more is too much") {
+TEST_CASE("64 KiB of property text are read, more is too much", "[attack-50]") {
     Link link;
     Echo echo(link);
     Properties back;
@@ -226,7 +226,7 @@ TEST_CASE("64 KiB of property text are read, more is too much") {
     }
 }
 
-TEST_CASE("lists inside a property count against its 64 KiB as texts do") {
+TEST_CASE("lists inside a property count against its 64 KiB as texts do", "[attack-50]") {
     Link link;
     Echo echo(link);
     const std::string kilobyte(1024, 'x');

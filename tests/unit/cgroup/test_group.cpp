@@ -52,7 +52,7 @@ std::size_t openDescriptors() {
 
 } // namespace
 
-TEST_CASE("only a cgroup2 mount is a root") {
+TEST_CASE("only a cgroup2 mount is a root", "[attack-15]") {
     NEEDS_CGROUPS();
     CgroupTree tree;
     CHECK_NOTHROW(Group::openRoot(tree.mountPoint()));
@@ -95,7 +95,7 @@ TEST_CASE("no attribute file is ever created") {
     CHECK(files(directory) == before);
 }
 
-TEST_CASE("a path out of the hierarchy is refused before anything is opened") {
+TEST_CASE("a path out of the hierarchy is refused before anything is opened", "[attack-1]") {
     NEEDS_CGROUPS();
     Place here;
     for (const char* path : {"", "/", "/..", "/a/../..", "a", "/a//b", "/./a"}) {
@@ -182,7 +182,7 @@ TEST_CASE("a process that does not exist cannot be moved") {
     CHECK_CODE(here.group.child("a")->addProcess(4194304), ProcessUnknown);
 }
 
-TEST_CASE("moving a zombie succeeds and moves nothing") {
+TEST_CASE("moving a zombie succeeds and moves nothing", "[attack-25]") {
     NEEDS_CGROUPS();
     Place here;
     Child zombie(here.tree, here.tree.prefix() + "/source", Child::Kind::Zombie);
@@ -220,7 +220,7 @@ TEST_CASE("the removal of a group is seen by poll") {
     CHECK(changed(events.value(), 5000));
 }
 
-TEST_CASE("a group that is gone answers as if it had nothing, and takes nothing") {
+TEST_CASE("a group that is gone answers as if it had nothing, and takes nothing", "[attack-16]") {
     NEEDS_CGROUPS();
     Place here;
     Child child(here.tree, here.tree.prefix() + "/source");
@@ -280,7 +280,7 @@ TEST_CASE("a group with only a zombie in it can be removed") {
     CHECK_FALSE(here.group.child("a").has_value());
 }
 
-TEST_CASE("a tree deeper than any path can name is removed with a handful of descriptors", "[fault-40]") {
+TEST_CASE("a tree deeper than any path can name is removed with a handful of descriptors", "[fault-40][attack-31]") {
     NEEDS_CGROUPS();
     Place here;
     constexpr int kLevels = 1500;
@@ -298,7 +298,7 @@ TEST_CASE("a tree deeper than any path can name is removed with a handful of des
     CHECK(openDescriptors() == before);
 }
 
-TEST_CASE("a tree as wide as it is deep is removed whole") {
+TEST_CASE("a tree as wide as it is deep is removed whole", "[attack-32]") {
     NEEDS_CGROUPS();
     Place here;
     here.group.makeChild("wide");
@@ -344,7 +344,7 @@ TEST_CASE("what is handed over is the directory and the files by which a subtree
         CHECK(owner(file) == 0);
 }
 
-TEST_CASE("a group's descriptors are not inherited") {
+TEST_CASE("a group's descriptors are not inherited", "[attack-40]") {
     NEEDS_CGROUPS();
     Place here;
     CHECK((::fcntl(here.group.fd(), F_GETFD) & FD_CLOEXEC) != 0);
@@ -374,7 +374,7 @@ TEST_CASE("every group below is visited once, with a bounded number of descripto
     CHECK(openDescriptors() == before);
 }
 
-TEST_CASE("the threads of a process whose leader has exited are found") {
+TEST_CASE("the threads of a process whose leader has exited are found", "[attack-26]") {
     NEEDS_CGROUPS();
     Place place;
     Child split(place.tree, place.tree.prefix() + "/before", Child::Kind::SplitLeader);
@@ -397,7 +397,7 @@ TEST_CASE("events that this kernel does not tell of are nothing") {
     CHECK_FALSE(place.group.event("no-such-event"));
 }
 
-TEST_CASE("a group as a place gives no access to its files that its path does not") {
+TEST_CASE("a group as a place gives no access to its files that its path does not", "[attack-40]") {
     NEEDS_CGROUPS();
     Place place;
     const UniqueFd fd = place.group.place();

@@ -18,7 +18,7 @@ TEST_CASE("names that orchestrators and runtimes use are good names for a group"
     }
 }
 
-TEST_CASE("a group's name cannot lead elsewhere, nor hide in a message") {
+TEST_CASE("a group's name cannot lead elsewhere, nor hide in a message", "[attack-1]") {
     for (const std::string& name :
          {std::string(""),        std::string("."),       std::string(".."),       std::string("/"),
           std::string("a/b"),     std::string("../x"),    std::string("/a"),       std::string("a/"),
@@ -31,7 +31,7 @@ TEST_CASE("a group's name cannot lead elsewhere, nor hide in a message") {
     }
 }
 
-TEST_CASE("a group's name cannot take the place of a kernel file, present or future") {
+TEST_CASE("a group's name cannot take the place of a kernel file, present or future", "[attack-2][attack-3]") {
     for (const char* name :
          {"memory.max", "memory.high", "pids.max", "cgroup.x", "cgroup.procs", "cgroup.scope", "cgroup.a.slice",
           "cpu.weight", "cpu.weight.nice", "io.max", "cpuset.cpus.partition", "hugetlb.2MB.max", "rdma.current",
@@ -48,7 +48,7 @@ TEST_CASE("a control group is taken apart at its slashes") {
     CHECK(components("/...") == std::vector<std::string>{"..."});
 }
 
-TEST_CASE("a control group that could lead elsewhere is refused") {
+TEST_CASE("a control group that could lead elsewhere is refused", "[attack-1]") {
     for (const std::string& path :
          {std::string(""), std::string("/"), std::string("a"), std::string("a/b"), std::string("//"),
           std::string("/a//b"), std::string("/a/"), std::string("/.."), std::string("/a/../b"), std::string("/./a"),
@@ -58,7 +58,7 @@ TEST_CASE("a control group that could lead elsewhere is refused") {
     }
 }
 
-TEST_CASE("containment goes by whole components") {
+TEST_CASE("containment goes by whole components", "[attack-1]") {
     CHECK(contains("/a", "/a"));
     CHECK(contains("/a", "/a/b"));
     CHECK(contains("/a/b", "/a/b/c/d"));

@@ -233,7 +233,7 @@ TEST_CASE("a syntax error is reported with its position and the whole file is sk
     bad("a = " + std::string(20000, '['));
 }
 
-TEST_CASE("a file that is not trusted is reported and skipped") {
+TEST_CASE("a file that is not trusted is reported and skipped", "[attack-17]") {
     const ConfigTree tree;
     const std::string link = tree.link("etc/scopewright/scopewright.toml", tree.write("a", "[sandbox]\nmax-depth = 4"));
     const std::string huge = tree.dropin("etc", "10-a.toml", std::string(kLargestFile + 1, '#'));
@@ -295,7 +295,7 @@ TEST_CASE("a slice is allowed by its name, by a pattern, or because it is the de
     CHECK_FALSE(allowsSlice(config, "-.slice"));
 }
 
-TEST_CASE("slice names follow the rules of PID 1") {
+TEST_CASE("slice names follow the rules of PID 1", "[attack-8]") {
     for (const char* name : {"a.slice", "a-b-c.slice", "A_1:2.3.slice", "a\\x2db.slice"})
         CHECK(isSliceName(name));
     for (const char* name : {"", ".slice", "-.slice", "a", "a.scope", "a.slice.", "-a.slice", "a-.slice", "a--b.slice",

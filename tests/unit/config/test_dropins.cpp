@@ -115,13 +115,13 @@ TEST_CASE("a trusted file is read whole") {
     CHECK(readTrusted(tree.write("largest", std::string(kLargestFile, '#'))).size() == kLargestFile);
 }
 
-TEST_CASE("a file that is too large is refused") {
+TEST_CASE("a file that is too large is refused", "[attack-17]") {
     const ConfigTree tree;
     CHECK(complaint(tree.write("a", std::string(kLargestFile + 1, '#'))) == "is larger than 65536 bytes");
     CHECK(complaint(tree.write("b", std::string(100 * kLargestFile, '#'))) == "is larger than 65536 bytes");
 }
 
-TEST_CASE("links are refused even when they lead to a good file") {
+TEST_CASE("links are refused even when they lead to a good file", "[attack-17]") {
     const ConfigTree tree;
     const std::string target = tree.write("a", "x");
     const std::string expected = "is a symbolic link; only links to /dev/null are followed";
@@ -129,7 +129,7 @@ TEST_CASE("links are refused even when they lead to a good file") {
     CHECK(complaint(tree.link("dangling", tree.path("nothing"))) == expected);
 }
 
-TEST_CASE("what is not a regular file is refused without waiting for it") {
+TEST_CASE("what is not a regular file is refused without waiting for it", "[attack-17]") {
     const ConfigTree tree;
     const std::string fifo = tree.path("fifo");
     REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
@@ -138,7 +138,7 @@ TEST_CASE("what is not a regular file is refused without waiting for it") {
     CHECK(complaint("/dev/zero") == "is not a regular file");
 }
 
-TEST_CASE("a file that others can write is refused") {
+TEST_CASE("a file that others can write is refused", "[attack-17]") {
     const ConfigTree tree;
     const std::string path = tree.write("a", "x");
     for (const mode_t mode : {0664U, 0646U, 0666U}) {
@@ -149,7 +149,7 @@ TEST_CASE("a file that others can write is refused") {
     CHECK(complaint(path).empty());
 }
 
-TEST_CASE("a file of another user is refused") {
+TEST_CASE("a file of another user is refused", "[attack-17]") {
     if (::geteuid() != 0) SKIP_TEST("only root can give files away");
     const ConfigTree tree;
     const std::string path = tree.write("a", "x");
@@ -162,7 +162,7 @@ TEST_CASE("a missing file is an error that says so") {
     CHECK(complaint(tree.path("a")) == "cannot open: No such file or directory");
 }
 
-TEST_CASE("a diagnostic becomes one line, whatever the file is called") {
+TEST_CASE("a diagnostic becomes one line, whatever the file is called", "[attack-57]") {
     CHECK(toString({.file = "/etc/a.toml", .line = 3, .column = 7, .message = "no"}) == "/etc/a.toml:3:7: no");
     CHECK(toString({.file = "/etc/a\n.toml", .message = "no\tgood"}) == "/etc/a?.toml: no?good");
     const std::string longMessage(1000, 'x');

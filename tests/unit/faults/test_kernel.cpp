@@ -256,7 +256,7 @@ TEST_CASE("an attribute is written in one piece or not at all, and an interrupte
     CHECK_CODE(group.read("cgroup.stat"), Io);
 }
 
-TEST_CASE("every attribute is opened so that a kernel which can refuse to wait does", "[fault-51]") {
+TEST_CASE("every attribute is opened so that a kernel which can refuse to wait does", "[fault-51][attack-62]") {
     NEEDS_CGROUPS();
     Bench bench;
     Fault writes("write", "", Fault::kNothing);

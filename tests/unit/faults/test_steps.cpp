@@ -91,7 +91,8 @@ TEST_CASE("a daemon killed at any moment of an update leaves the old values or b
     CHECK(after > 3);
 }
 
-TEST_CASE("each single refusal of the kernel makes an update whole or leaves the old values", "[fault-5][fault-50]") {
+TEST_CASE("each single refusal of the kernel makes an update whole or leaves the old values",
+          "[fault-5][fault-50][attack-63]") {
     NEEDS_CGROUPS();
     Bench bench;
     bench.sandbox("web");

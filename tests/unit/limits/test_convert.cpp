@@ -218,7 +218,7 @@ TEST_CASE("the kernel counts in pages") {
     CHECK(wholePages(kInfinity, 4096) == kInfinity);
 }
 
-TEST_CASE("infinity is written as max, everything else as a decimal") {
+TEST_CASE("infinity is written as max, everything else as a decimal", "[attack-29][attack-61]") {
     CHECK(limitText(kInfinity) == "max");
     CHECK(limitText(0) == "0");
     CHECK(limitText(9223372036854775807U) == "9223372036854775807");

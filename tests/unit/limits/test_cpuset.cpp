@@ -53,7 +53,7 @@ TEST_CASE("blanks, overlaps and disorder are taken; the list comes out as the ke
     CHECK(cpuListText(parseCpuList("k", "0-8191")) == "0-8191");
 }
 
-TEST_CASE("what is no list of CPUs is refused") {
+TEST_CASE("what is no list of CPUs is refused", "[attack-65]") {
     for (const char* list : {",", "0,", ",0", "-", "1-", "-1", "a", "0-3:2/4", "0x1", "1-2-3", "+1", "2-1", "8192",
                              "0-4294967296", "18446744073709551616", "0\n", "0\t1", "1;2"}) {
         CAPTURE(list);

@@ -177,7 +177,7 @@ TEST_CASE("what is no linux.resources is refused, and the member named") {
     CHECK_CODE(fromOciJson(R"({"unified":{"cgroup.kill":"1"}})"), PropertyNotAllowed);
 }
 
-TEST_CASE("JSON has a size and a depth") {
+TEST_CASE("JSON has a size and a depth", "[attack-50]") {
     const std::string padding(kLongestJson - 2, ' ');
     CHECK(fromOciJson("{" + padding + "}") == Resources());
     CHECK_CODE(fromOciJson("{" + padding + " }"), LimitsExceeded);

@@ -41,7 +41,7 @@ constexpr int kInvalid = static_cast<int>(ErrorCode::InvalidArgument);
 
 } // namespace
 
-TEST_CASE("each field takes its own range, both ends, and nothing beyond") {
+TEST_CASE("each field takes its own range, both ends, and nothing beyond", "[attack-61]") {
     for (const Field& field : kFields) {
         const std::string key(field.key);
         CAPTURE(key);
@@ -58,7 +58,7 @@ TEST_CASE("each field takes its own range, both ends, and nothing beyond") {
     }
 }
 
-TEST_CASE("a number may come in any of D-Bus's sizes, and in no other shape") {
+TEST_CASE("a number may come in any of D-Bus's sizes, and in no other shape", "[attack-61]") {
     for (const Value& value : {Value(std::int64_t(8192)), Value(std::uint64_t(8192)), Value(std::int32_t(8192)),
                                Value(std::uint32_t(8192))}) {
         Resources r;
@@ -191,7 +191,7 @@ TEST_CASE("burst is checked against the quota") {
     CHECK_NOTHROW(checkTogether(r));
 }
 
-TEST_CASE("an update is checked against what is in use only where that was asked") {
+TEST_CASE("an update is checked against what is in use only where that was asked", "[attack-62]") {
     Resources r;
     r.memoryLimit = 8192;
     CHECK_NOTHROW(checkUsage(r, 100000));

@@ -8,7 +8,7 @@ using namespace scopewright::limits;
 
 using Texts = std::vector<std::pair<std::string, std::string>>;
 
-TEST_CASE("a number is digits and nothing else") {
+TEST_CASE("a number is digits and nothing else", "[attack-29]") {
     CHECK(parseNumber("0") == 0U);
     CHECK(parseNumber("18446744073709551615") == UINT64_MAX);
     for (const char* text : {"", "-1", "+1", " 1", "1 ", "0x1", "1.0", "18446744073709551616", "1\n"}) {

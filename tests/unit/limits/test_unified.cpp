@@ -9,7 +9,7 @@
 using namespace scopewright;
 using namespace scopewright::limits;
 
-TEST_CASE("a key of unified is the name of a file, and of none that runs the tree") {
+TEST_CASE("a key of unified is the name of a file, and of none that runs the tree", "[attack-18]") {
     for (const char* key : {"memory.high", "cpu.max.burst", "hugetlb.2MB.rsvd.max", "io.cost.qos", "some_new9.Thing_2"})
         CHECK_NOTHROW(checkUnifiedKey(key));
     for (const char* key :
@@ -58,7 +58,7 @@ TEST_CASE("values are read and printed anew") {
     }
 }
 
-TEST_CASE("a value that is not its file's is refused") {
+TEST_CASE("a value that is not its file's is refused", "[attack-18]") {
     const std::vector<std::pair<const char*, const char*>> rows{
         {"memory.max", ""},
         {"memory.max", "1G\n2"},
@@ -117,7 +117,7 @@ TEST_CASE("a value that is not its file's is refused") {
     CHECK_CODE(unifiedValue("some.thing", std::string("a\0b", 3)), InvalidArgument);
 }
 
-TEST_CASE("the devices of a file are found") {
+TEST_CASE("the devices of a file are found", "[attack-65]") {
     CHECK(devicesIn("io.max", "8:0 rbps=4\n8:16 wbps=4") == std::vector<DeviceNumber>{{8, 0}, {8, 16}});
     CHECK(devicesIn("io.weight", "default 5\n8:16 7") == std::vector<DeviceNumber>{{8, 16}});
     CHECK(controllerOf("memory.swap.max") == "memory");

@@ -70,7 +70,7 @@ TEST_CASE("processes move between sandboxes of one owner") {
     CHECK(one.controlGroup() == bench.scopeOf("db") + "/payload");
 }
 
-TEST_CASE("who may not be moved stays where it is, and so do those named beside it") {
+TEST_CASE("who may not be moved stays where it is, and so do those named beside it", "[attack-23]") {
     NEEDS_CGROUPS();
     Bench bench;
     bench.sandbox("web");
@@ -98,7 +98,7 @@ TEST_CASE("who may not be moved stays where it is, and so do those named beside 
         fd("InvalidArgs"));
 }
 
-TEST_CASE("a group's directory is handed out as a place, through which nothing can be written") {
+TEST_CASE("a group's directory is handed out as a place, through which nothing can be written", "[attack-40]") {
     NEEDS_CGROUPS();
     Bench bench;
     bench.sandbox("web");

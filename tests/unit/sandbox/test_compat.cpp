@@ -196,7 +196,7 @@ TEST_CASE("a swap limit below the memory limit is refused") {
             fd("InvalidArgs"));
 }
 
-TEST_CASE("the number of groups is bounded") {
+TEST_CASE("the number of groups is bounded", "[attack-52]") {
     NEEDS_CGROUPS();
     config::Config config = Bench::quick();
     config.groupsPerSandbox = 3;

@@ -80,7 +80,7 @@ TEST_CASE("a sandbox is found by its id, by a process number and by a pidfd") {
     CHECK(bench.answer(bench.manager(Bench::kRoot, "GetSandbox", "nothing"))->error == ours("NoSuchSandbox"));
 }
 
-TEST_CASE("PID 1 is told what the design wants, and nothing that it could choke on", "[fault-21]") {
+TEST_CASE("PID 1 is told what the design wants, and nothing that it could choke on", "[fault-21][attack-11]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.child();
@@ -144,7 +144,7 @@ TEST_CASE("more processes than one message has room for descriptors go by number
         REQUIRE(child->controlGroup() == bench.scopeOf("web") + "/payload");
 }
 
-TEST_CASE("the payload's depth and number of groups are capped before anyone is let in") {
+TEST_CASE("the payload's depth and number of groups are capped before anyone is let in", "[attack-31]") {
     NEEDS_CGROUPS();
     config::Config config = Bench::quick();
     config.maxDepth = 3;
@@ -182,7 +182,7 @@ TEST_CASE("a failed start job is UnitFailed, and the process is where it was", "
     }
 }
 
-TEST_CASE("a scope that does not hold the process is UnitFailed", "[fault-39]") {
+TEST_CASE("a scope that does not hold the process is UnitFailed", "[fault-39][attack-14]") {
     NEEDS_CGROUPS();
     for (const char* id : {"a-empty", "a-vanish"}) {
         CAPTURE(id);
@@ -377,7 +377,7 @@ TEST_CASE("a failed leftover of ours is cleared away, once, and the sandbox star
     CHECK(bench.systemd.logged("StartTransientUnit " + unit) == 2);
 }
 
-TEST_CASE("a failed leftover that cannot be cleared away is tried once, not for ever") {
+TEST_CASE("a failed leftover that cannot be cleared away is tried once, not for ever", "[attack-4]") {
     NEEDS_CGROUPS();
     Bench bench;
     const std::string unit = bench.unitOf("web");
@@ -401,7 +401,7 @@ TEST_CASE("a live scope with our record that this daemon did not know is Sandbox
     CHECK(inhabitant.alive());
 }
 
-TEST_CASE("somebody else's unit of that name is UnitNameTaken, and left alone") {
+TEST_CASE("somebody else's unit of that name is UnitNameTaken, and left alone", "[attack-4]") {
     NEEDS_CGROUPS();
     for (const char* description : {"Somebody's scope", "x [scopewright v=1 id=web uid=0 tok= req=0 crc=00000000]"}) {
         CAPTURE(description);
@@ -509,7 +509,7 @@ TEST_CASE("of two requests for one id at once one wins", "[fault-10]") {
     CHECK(two.controlGroup() == source);
 }
 
-TEST_CASE("a forged JobRemoved neither makes a sandbox nor undoes one", "[fault-18]") {
+TEST_CASE("a forged JobRemoved neither makes a sandbox nor undoes one", "[fault-18][attack-43]") {
     NEEDS_CGROUPS();
     for (const char* result : {"done", "failed"}) {
         CAPTURE(result);
@@ -564,7 +564,7 @@ TEST_CASE("what the daemon does not apply is told, and in a strict request refus
     CHECK(skipped.rfind("memory.swappiness ", 0) == 0);
 }
 
-TEST_CASE("the quota of sandboxes per owner holds, and counts those that are starting") {
+TEST_CASE("the quota of sandboxes per owner holds, and counts those that are starting", "[attack-52]") {
     NEEDS_CGROUPS();
     config::Config config = Bench::quick();
     config.sandboxesPerUser = 2;

@@ -41,7 +41,7 @@ void refusedUnasked(Bench& bench, const std::string& id, const Properties& prope
 
 } // namespace
 
-TEST_CASE("a sandbox's id is short, lower-case and no path") {
+TEST_CASE("a sandbox's id is short, lower-case and no path", "[attack-1][attack-6]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.child();
@@ -61,7 +61,8 @@ TEST_CASE("a sandbox's id is short, lower-case and no path") {
     }
 }
 
-TEST_CASE("a sandbox needs a process that exists, lives and may be moved", "[fault-37]") {
+TEST_CASE("a sandbox needs a process that exists, lives and may be moved",
+          "[fault-37][attack-23][attack-24][attack-25]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.child();
@@ -84,7 +85,7 @@ TEST_CASE("a sandbox needs a process that exists, lives and may be moved", "[fau
     CHECK(bench.answer(bench.create("web", pids(child)))->text == "");
 }
 
-TEST_CASE("a process that was there and is gone is unknown, whoever has its number now") {
+TEST_CASE("a process that was there and is gone is unknown, whoever has its number now", "[attack-19]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.child();
@@ -95,7 +96,7 @@ TEST_CASE("a process that was there and is gone is unknown, whoever has its numb
     refusedUnasked(bench, "web", pidfds({child.pidfd()}), fd("UnixProcessIdUnknown"));
 }
 
-TEST_CASE("a number that changes hands between the call and the move is not moved as if it had not") {
+TEST_CASE("a number that changes hands between the call and the move is not moved as if it had not", "[attack-19]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.child();
@@ -124,7 +125,7 @@ TEST_CASE("a thread that is not its process's first is no process") {
     refusedUnasked(bench, "web", numbers({thread}), fd("InvalidArgs"));
 }
 
-TEST_CASE("pidfds are pidfds, each of another process") {
+TEST_CASE("pidfds are pidfds, each of another process", "[attack-28]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.child();
@@ -138,7 +139,7 @@ TEST_CASE("pidfds are pidfds, each of another process") {
     CHECK(child.controlGroup() == bench.scopeOf("web") + "/payload");
 }
 
-TEST_CASE("no more than so many processes in one call") {
+TEST_CASE("no more than so many processes in one call", "[attack-28]") {
     NEEDS_CGROUPS();
     Bench bench;
     std::vector<std::uint32_t> list;
@@ -147,7 +148,7 @@ TEST_CASE("no more than so many processes in one call") {
     refusedUnasked(bench, "web", numbers(list), fd("LimitsExceeded"));
 }
 
-TEST_CASE("a process of another sandbox is not for the taking") {
+TEST_CASE("a process of another sandbox is not for the taking", "[attack-21]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.sandbox("web");
@@ -166,7 +167,7 @@ TEST_CASE("who is not root makes no sandbox, whatever they ask for") {
     CHECK(bench.answer(bench.manager(Bench::kStranger, "ListSandboxes"))->error == fd("AccessDenied"));
 }
 
-TEST_CASE("a caller whose bus died between call and question is nobody") {
+TEST_CASE("a caller whose bus died between call and question is nobody", "[attack-47]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.child();
@@ -176,7 +177,7 @@ TEST_CASE("a caller whose bus died between call and question is nobody") {
     CHECK(bench.systemd.names().empty());
 }
 
-TEST_CASE("numbers from a caller in another pid namespace name nobody here, pidfds do") {
+TEST_CASE("numbers from a caller in another pid namespace name nobody here, pidfds do", "[attack-27]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& caller = bench.child(Child::Kind::Namespaced);
@@ -186,7 +187,7 @@ TEST_CASE("numbers from a caller in another pid namespace name nobody here, pidf
     CHECK(bench.answer(bench.create("web", pidfds({child.pidfd()}), ":1.30"))->text == "");
 }
 
-TEST_CASE("a slice is one that the configuration allows, exactly") {
+TEST_CASE("a slice is one that the configuration allows, exactly", "[attack-7][attack-8]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.child();
@@ -203,7 +204,7 @@ TEST_CASE("a slice is one that the configuration allows, exactly") {
         "");
 }
 
-TEST_CASE("a unit name of one's choice is a scope's, and nobody else's form") {
+TEST_CASE("a unit name of one's choice is a scope's, and nobody else's form", "[attack-5][attack-6][attack-7]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.child();
@@ -225,7 +226,7 @@ TEST_CASE("a unit name of one's choice is a scope's, and nobody else's form") {
     refusedUnasked(bench, "web", both, fd("InvalidArgs"));
 }
 
-TEST_CASE("only properties from the table are taken, each with its type and range") {
+TEST_CASE("only properties from the table are taken, each with its type and range", "[attack-9]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.child();
@@ -272,7 +273,7 @@ TEST_CASE("only properties from the table are taken, each with its type and rang
             fd("InvalidArgs"));
 }
 
-TEST_CASE("too many properties, or too much in them, is LimitsExceeded") {
+TEST_CASE("too many properties, or too much in them, is LimitsExceeded", "[attack-50]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.child();

@@ -419,7 +419,7 @@ TEST_CASE("two units that claim to be the same sandbox: the first is, the other 
     CHECK(second.alive());
 }
 
-TEST_CASE("an object that is not one's own does not exist, whether or not it does") {
+TEST_CASE("an object that is not one's own does not exist, whether or not it does", "[attack-56]") {
     NEEDS_CGROUPS();
     Bench bench;
     bench.sandbox("web");
@@ -438,7 +438,7 @@ TEST_CASE("an object that is not one's own does not exist, whether or not it doe
     }
 }
 
-TEST_CASE("the properties of a sandbox that is not one's own cannot be read") {
+TEST_CASE("the properties of a sandbox that is not one's own cannot be read", "[attack-55]") {
     NEEDS_CGROUPS();
     Bench bench;
     bench.sandbox("web");

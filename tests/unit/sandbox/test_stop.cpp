@@ -101,7 +101,7 @@ TEST_CASE("clients are told why a sandbox is gone") {
     }
 }
 
-TEST_CASE("a process whose leader has exited is killed as well", "[fault-40]") {
+TEST_CASE("a process whose leader has exited is killed as well", "[fault-40][attack-26]") {
     NEEDS_CGROUPS();
     for (const char* verb : {"StopSandbox", "KillSandbox"}) {
         CAPTURE(verb);
@@ -121,7 +121,7 @@ TEST_CASE("a process whose leader has exited is killed as well", "[fault-40]") {
     }
 }
 
-TEST_CASE("groups nested deeper than a path can be are removed with their sandbox", "[fault-40][fault-58]") {
+TEST_CASE("groups nested deeper than a path can be are removed with their sandbox", "[fault-40][fault-58][attack-31]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.sandbox("web");
@@ -312,7 +312,7 @@ TEST_CASE("a stop under way may end with its service", "[fault-6]") {
     CHECK(bench.list().empty());
 }
 
-TEST_CASE("forged news about a unit change nothing") {
+TEST_CASE("forged news about a unit change nothing", "[attack-44]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.sandbox("web");

@@ -91,7 +91,7 @@ TEST_CASE("an update that is wrong changes nothing") {
     CHECK(bench.systemd.find(bench.unitOf("web"))->text("MemoryMax") == std::to_string(1 << 30));
 }
 
-TEST_CASE("an update that PID 1 refuses leaves the old values in force") {
+TEST_CASE("an update that PID 1 refuses leaves the old values in force", "[attack-63]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.child();

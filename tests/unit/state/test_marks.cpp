@@ -60,7 +60,7 @@ TEST_CASE("a mark sits on its group, is replaced whole, and goes with the group"
     CHECK_FALSE(readMark(place.child("a")->boundaryFile().value()));
 }
 
-TEST_CASE("who owns a group that was handed over cannot touch its mark") {
+TEST_CASE("who owns a group that was handed over cannot touch its mark", "[attack-37]") {
     if (const std::string why = CgroupTree::whyNot(); !why.empty()) SKIP_TEST(why);
     CgroupTree tree;
     const Group place = *Group::openRoot(tree.mountPoint()).open(tree.prefix());
@@ -115,7 +115,7 @@ TEST_CASE("an intent stands beside the mark until it is cleared") {
     CHECK_FALSE(isMarked(boundary.value()));
 }
 
-TEST_CASE("a mark that cannot be read is a mark, and one on another uid's group is none") {
+TEST_CASE("a mark that cannot be read is a mark, and one on another uid's group is none", "[attack-37]") {
     if (const std::string why = CgroupTree::whyNot(); !why.empty()) SKIP_TEST(why);
     CgroupTree tree;
     const Group place = *Group::openRoot(tree.mountPoint()).open(tree.prefix());

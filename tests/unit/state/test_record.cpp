@@ -58,7 +58,7 @@ TEST_CASE("a record whose resources are no text of ours is damaged") {
     CHECK(readRecord("x [scopewright " + seal(fields + "Zn8=") + "]").state == RecordState::Corrupt);
 }
 
-TEST_CASE("the longest record is one safe line of moderate length") {
+TEST_CASE("the longest record is one safe line of moderate length", "[attack-10]") {
     const Record record{std::string(64, 'z'), 4294967294U, std::string(255, 'u'), std::string(64, 't'), digest("x"),
                         4294967294U,          4294967294U};
     const std::string text = describe(std::string(128, 'w'), record);
@@ -116,7 +116,7 @@ TEST_CASE("the record of this version is read by every later one", "[fault-57]")
     CHECK(read.record == example());
 }
 
-TEST_CASE("plain text is what comes back from a unit file as it went in") {
+TEST_CASE("plain text is what comes back from a unit file as it went in", "[attack-10]") {
     CHECK(isPlain("Sandbox web: a=b_c.d-e"));
     CHECK(isPlain(""));
     for (const char* text :

@@ -69,7 +69,7 @@ TEST_CASE("a job's result that came before anyone asked is remembered") {
     CHECK(link.await(watch.result(job(1), 10s)) == Result("failed"));
 }
 
-TEST_CASE("the signals of other jobs, of other units and of other senders are ignored", "[fault-18]") {
+TEST_CASE("the signals of other jobs, of other units and of other senders are ignored", "[fault-18][attack-43]") {
     Link link;
     systemd::Jobs jobs(link.connection());
     Result result;
