@@ -45,13 +45,16 @@ async::Task<const sandbox::Sandbox*> Context::reach(bus::Message call, bus::Call
         const sandbox::Registry& registry = sandboxes.registry();
         const auto known = registry.all().find(key);
         const bool exists = known != registry.all().end();
+        const std::uint64_t serial = exists ? known->second.serial : 0;
         auth::Details details{{"id", key.id},
                               {"owner", std::to_string(key.uid)},
                               {"unit", exists ? known->second.unit : ""},
                               {"slice", exists ? known->second.slice : ""}};
         const std::string sender = senderOf(call);
         auth::Verdict verdict = co_await polkit.check(sender, action, std::move(details), isInteractive(call));
-        allowed = verdict == auth::Verdict::Yes;
+        // The answer is about the sandbox that was there when the question was asked.
+        const auto now = registry.all().find(key);
+        allowed = verdict == auth::Verdict::Yes && now != registry.all().end() && now->second.serial == serial;
     }
     if (!allowed) throw Error(ErrorCode::NoSuchSandbox, "there is no sandbox " + quoted(sandbox::label(key)));
     co_return &sandboxes.registry().at(key);

@@ -68,13 +68,14 @@ async::Task<bus::Message> ManagerObject::createSandbox(bus::Message call) {
     const auto [id, properties, flags] = bus::unpack<std::string, Properties, std::uint64_t>(call);
     const auto parse = [&, &id = id, &properties = properties, &flags = flags] {
         if (std::ranges::find(properties, "PIDs", &Property::name) != properties.end()) requireSamePids(caller);
-        sandbox::SandboxSpec spec = sandbox::parseSandbox(newKey(id, caller), properties, flags, context_.config);
-        requireSameUsers(caller, spec.processes);
-        return spec;
+        return sandbox::parseSandbox(newKey(id, caller), properties, flags, context_.config);
     };
     Parsed parsed(parse);
     co_await context_.require(call, caller, kCreate, parsed.details(id));
-    sandbox::Key key = co_await context_.sandboxes.create(parsed.take());
+    sandbox::SandboxSpec spec = parsed.take();
+    sandbox::openProcesses(spec, properties, context_.config);
+    requireSameUsers(caller, spec.processes);
+    sandbox::Key key = co_await context_.sandboxes.create(std::move(spec));
     co_return createdReply(call, context_.sandboxes.registry().at(key));
 }
 

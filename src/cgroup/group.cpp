@@ -265,6 +265,7 @@ std::optional<bool> Group::event(std::string_view key) const {
 
 UniqueFd Group::events() const {
     UniqueFd file = openAttribute(fd(), "cgroup.events", O_RDONLY);
+    if (!file && !isAbsence(errno)) throw errnoError("open a group's events");
     // Only a change after a first read is reported.
     char byte = 0;
     if (file && ::pread(file.value(), &byte, 1, 0) < 0) return UniqueFd();

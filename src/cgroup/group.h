@@ -61,7 +61,7 @@ public:
     std::optional<bool> event(std::string_view key) const;
     std::optional<bool> populated() const { return event("populated"); }
 
-    /// For poll(POLLPRI): `cgroup.events` changed, or the group is gone.
+    /// For poll(POLLPRI): `cgroup.events` changed, or the group is gone. Empty if it is gone already.
     UniqueFd events() const;
 
     /// Controllers that the parent has given to this group.

@@ -18,6 +18,7 @@ namespace scopewright::sandbox {
 /// What the scope was like.
 struct Sandboxes::Former {
     bool changed = false;
+    bool furnished = false; ///< the payload is ours
     std::string controlGroup;
     Properties properties; ///< that bring back what PID 1 had
     std::vector<std::string> passedOn;
@@ -129,11 +130,15 @@ async::Task<void> Sandboxes::takeOver(SandboxSpec& spec, Former& former) {
             throw;
         }
     }
+    if (scope->child(kPayload))
+        throw Error(ErrorCode::GroupExists, "unit " + quoted(spec.unit) + " has got a group 'payload' meanwhile");
+    former.furnished = true;
     std::ranges::set_difference(scope->controllers(), scope->passedOn(), std::back_inserter(former.passedOn));
     const Furnishing furnishing{spec.record, spec.resources, plan, spec.strict};
     std::vector<limits::Skip> skipped = furnish(host_, *scope, former.controlGroup, furnishing, former.files);
     Sandbox* reserved = registry_.find(spec.key);
-    if (!reserved) throw Error(ErrorCode::Failed, "sandbox " + quoted(label(spec.key)) + " lost its reservation");
+    if (!reserved || reserved->unit != spec.unit || reserved->announced)
+        throw Error(ErrorCode::Failed, "sandbox " + quoted(label(spec.key)) + " lost its reservation");
     reserved->slice = sliceOf(former.controlGroup);
     settleIn(*reserved, former.controlGroup, std::move(skipped));
 }
@@ -142,7 +147,7 @@ async::Task<void> Sandboxes::release(SandboxSpec& spec, Former& former) {
     try {
         former.files.run();
         const std::optional<cgroup::Group> scope = host_.root.open(former.controlGroup);
-        const std::optional<cgroup::Group> payload = scope ? scope->child(kPayload) : std::nullopt;
+        const std::optional<cgroup::Group> payload = scope && former.furnished ? scope->child(kPayload) : std::nullopt;
         // Processes may live in the scope itself again only when it passes nothing on.
         if (scope) scope->disable(former.passedOn);
         if (payload) {

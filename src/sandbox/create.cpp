@@ -103,7 +103,7 @@ Properties Sandboxes::scopeProperties(const SandboxSpec& spec, const limits::Sco
         {"MemoryAccounting", true},
         {"IOAccounting", true},
         {"TasksAccounting", true},
-        {"TimeoutStopUSec", static_cast<std::uint64_t>(spec.timeoutStop.count())},
+        {"TimeoutStopUSec", static_cast<std::uint64_t>(spec.timeoutStop.value_or(host_.config.stopTimeout).count())},
     };
     if (spec.runtimeMax) properties.push_back({"RuntimeMaxUSec", static_cast<std::uint64_t>(spec.runtimeMax->count())});
     std::ranges::copy(plan.properties, std::back_inserter(properties));
@@ -147,7 +147,8 @@ async::Task<void> Sandboxes::launch(SandboxSpec& spec) {
             throw Error(ErrorCode::ProcessUnknown,
                         "process " + std::to_string(process.pid()) + " did not live to see its sandbox");
     Sandbox* reserved = registry_.find(spec.key);
-    if (!reserved) throw Error(ErrorCode::Failed, "sandbox " + quoted(label(spec.key)) + " lost its reservation");
+    if (!reserved || reserved->unit != spec.unit || reserved->announced)
+        throw Error(ErrorCode::Failed, "sandbox " + quoted(label(spec.key)) + " lost its reservation");
     Sandbox& sandbox = *reserved;
     settleIn(sandbox, path, std::move(skipped));
 }

@@ -7,6 +7,7 @@
 #include "sandbox/wait.h"
 
 #include <algorithm>
+#include <exception>
 
 namespace scopewright::sandbox {
 
@@ -26,6 +27,14 @@ bool isFrozenFromAbove(const cgroup::Group& root, const std::string& controlGrou
     return false;
 }
 
+void thawQuietly(const std::vector<cgroup::Group>& groups) noexcept {
+    try {
+        writeFreezer(groups, false);
+    } catch (const std::exception& error) {
+        log::error(error.what());
+    }
+}
+
 } // namespace
 
 async::Task<void> Sandboxes::freeze(Key key) {
@@ -36,35 +45,43 @@ async::Task<void> Sandboxes::thaw(Key key) {
     return setFrozen(key, false);
 }
 
-async::Task<void> Sandboxes::setFrozen(Key key, bool frozen) {
-    Sandbox& sandbox = registry_.ready(key);
-    const cgroup::Group scope = registry_.scopeOf(sandbox);
-    const State target = frozen ? State::Frozen : State::Running;
-    std::vector<cgroup::Group> groups = processGroups(scope, sandbox);
-    if (!frozen && isFrozenFromAbove(host_.root, sandbox.controlGroup)) {
-        writeFreezer(groups, false);
-        registry_.changeState(sandbox, target);
-        co_return;
-    }
+async::Task<bool> Sandboxes::writeFrozen(std::vector<cgroup::Group>& groups, bool frozen, Deadline deadline) {
     writeFreezer(groups, frozen);
-    sandbox.underway = frozen ? "frozen" : "thawed";
-    const Deadline deadline(std::min<bus::Microseconds>(kPatience, host_.config.jobTimeout));
     bool settled = true;
     for (const cgroup::Group& group : groups) {
         bool there = co_await settledAt(host_.event, group, "frozen", frozen, deadline);
         settled = settled && there;
     }
-    // What has gone meanwhile is as still as can be.
-    Sandbox* present = registry_.find(key);
-    if (!present) throw Error(ErrorCode::NoSuchSandbox, "sandbox " + quoted(label(key)) + " has ended meanwhile");
-    present->underway.clear();
-    if (!settled && frozen) {
-        writeFreezer(groups, false);
+    co_return settled;
+}
+
+async::Task<void> Sandboxes::setFrozen(Key key, bool frozen) {
+    Sandbox& sandbox = registry_.ready(key);
+    const std::uint64_t serial = sandbox.serial;
+    std::vector<cgroup::Group> groups = processGroups(registry_.scopeOf(sandbox), sandbox);
+    const bool above = !frozen && isFrozenFromAbove(host_.root, sandbox.controlGroup);
+    const Deadline deadline(above ? bus::Microseconds(0)
+                                  : std::min<bus::Microseconds>(kPatience, host_.config.jobTimeout));
+    sandbox.underway = frozen ? "frozen" : "thawed";
+    bool settled = false;
+    std::exception_ptr failure;
+    try {
+        settled = co_await writeFrozen(groups, frozen, deadline);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    Sandbox* present = registry_.find(key, serial);
+    if (present) present->underway.clear();
+    // An end that was asked for meanwhile has its own way with the freezer, and with the state.
+    if (!present || !present->up())
+        throw Error(ErrorCode::NoSuchSandbox, "sandbox " + quoted(label(key)) + " has come to its end meanwhile");
+    if (frozen && !settled) thawQuietly(groups);
+    if (failure) std::rethrow_exception(failure);
+    if (frozen && !settled)
         throw Error(ErrorCode::Timeout, "sandbox " + quoted(label(key)) +
                                             " does not freeze: a process in it cannot be stopped now; it runs on");
-    }
-    registry_.changeState(*present, target);
-    if (!settled) throw Error(ErrorCode::Timeout, "sandbox " + quoted(label(key)) + " does not thaw");
+    registry_.changeState(*present, frozen ? State::Frozen : State::Running);
+    if (!settled && !above) throw Error(ErrorCode::Timeout, "sandbox " + quoted(label(key)) + " does not thaw");
 }
 
 } // namespace scopewright::sandbox

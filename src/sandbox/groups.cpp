@@ -90,11 +90,13 @@ void withdraw(const cgroup::Group& scope, const std::string& directory) noexcept
 }
 
 /// Unmarked leftovers of a daemon that died half-way are no groups: the directory is used afresh.
-cgroup::Group makeDirectory(const cgroup::Group& scope, const std::string& name) {
+cgroup::Group makeDirectory(const cgroup::Group& scope, const std::string& name, bool adopted) {
     if (!scope.makeChild(name)) {
         const std::optional<cgroup::Group> present = scope.child(name);
         if (present && state::readMark(present->boundaryFile().value()))
             throw Error(ErrorCode::GroupExists, "directory " + quoted(name) + " is another group's");
+        if (present && (adopted || present->populated().value_or(true)))
+            throw Error(ErrorCode::GroupExists, "directory " + quoted(name) + " is another program's");
         scope.removeChild(name);
         scope.makeChild(name);
     }
@@ -137,7 +139,7 @@ std::string directoryOf(const Group& group) {
 
 Group makeGroup(const cgroup::Group& scope, const std::string& scopePath, const GroupSpec& spec,
                 const GroupRules& rules) {
-    const cgroup::Group directory = makeDirectory(scope, spec.directory);
+    const cgroup::Group directory = makeDirectory(scope, spec.directory, rules.adopted);
     try {
         Group group{spec.name, spec.kind, scopePath + "/" + spec.directory, spec.resources, {}};
         fill(directory, group, spec, rules);
@@ -148,10 +150,17 @@ Group makeGroup(const cgroup::Group& scope, const std::string& scopePath, const 
     }
 }
 
-void dropGroup(const cgroup::Group& scope, const std::string& directory) {
-    if (const std::optional<cgroup::Group> group = scope.child(directory))
-        state::removeMark(group->boundaryFile().value());
-    scope.removeChild(directory);
+void dropGroup(const cgroup::Group& scope, const Group& group) {
+    const std::string name = directoryOf(group);
+    const std::optional<cgroup::Group> directory = scope.child(name);
+    if (!directory) return;
+    state::removeMark(directory->boundaryFile().value());
+    try {
+        scope.removeChild(name);
+    } catch (...) {
+        mark(*directory, group);
+        throw;
+    }
 }
 
 void forgetIntent(int boundary) noexcept {

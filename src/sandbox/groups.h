@@ -22,7 +22,8 @@ struct GroupRules {
     limits::CompatStyle compatStyle;
     std::uint32_t maxDepth = 0;
     std::uint32_t maxDescendants = 0;
-    bool frozen = false; ///< so is a new group that will hold processes
+    bool frozen = false;  ///< so is a new group that will hold processes
+    bool adopted = false; ///< directories without a mark are another program's
 };
 
 /// NoSuchGroup if the sandbox has none of that name.
@@ -39,8 +40,8 @@ Group makeGroup(const cgroup::Group& scope, const std::string& scopePath, const 
                 const GroupRules& rules);
 
 /// Takes the mark away and then the directory, with all that a payload has made in it. A group that has lost its mark
-/// is none, so what is cut short here is a leftover.
-void dropGroup(const cgroup::Group& scope, const std::string& directory);
+/// is none, so what is cut short here is a leftover. If it cannot be removed it is a group as before.
+void dropGroup(const cgroup::Group& scope, const Group& group);
 
 /// Clears the intent of an update that is over.
 void forgetIntent(int boundary) noexcept;

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <exception>
 #include <set>
 
 namespace scopewright::sandbox {
@@ -65,12 +66,19 @@ async::Task<void> Sandboxes::killAll(std::string unit, std::string controlGroup)
         const Sandbox* sandbox = registry_.ofUnit(unit);
         std::vector<cgroup::Group> groups;
         if (sandbox) groups = processGroups(*scope, *sandbox);
+        const bool stays = sandbox && sandbox->state == State::Frozen;
         const bool frozen = freezeIfPossible(groups);
         const Deadline deadline(kPatienceWithFreezer);
         for (const cgroup::Group& group : groups)
             if (frozen) co_await settledAt(host_.event, group, "frozen", true, deadline);
-        co_await host_.systemd.killUnit(unit, SIGKILL);
-        if (frozen) writeFreezer(groups, false);
+        std::exception_ptr failure;
+        try {
+            co_await host_.systemd.killUnit(unit, SIGKILL);
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        if (frozen && !stays) writeFreezer(groups, false);
+        if (failure) std::rethrow_exception(failure);
         // Without a freezer a process may have forked away; its children cannot for ever.
         bool left = true;
         for (int round = 0; left && !frozen && round < kMostRounds; ++round) {

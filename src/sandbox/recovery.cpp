@@ -145,6 +145,10 @@ void Recovery::settleLater(const std::string& unit) {
 }
 
 async::Task<void> Recovery::settleDue() {
+    struct Reset {
+        bool& flag;
+        ~Reset() { flag = false; }
+    } reset{settling_};
     std::set<std::string> unsettled;
     for (;;) {
         while (!due_.empty()) {
@@ -159,7 +163,6 @@ async::Task<void> Recovery::settleDue() {
         due_.merge(unsettled);
         unsettled.clear();
     }
-    settling_ = false;
 }
 
 async::Task<bool> Recovery::trySettle(std::string unit) {
@@ -188,6 +191,8 @@ async::Task<bool> Recovery::settleSeen(std::string unit, std::optional<systemd::
     // An operation under way looks for itself, and knows more than this does; but it may be one that is about to be
     // refused because of this very unit, and then nobody else would look.
     if (entry && !entry->up()) co_return false;
+    const Sandbox* rival = record ? registry_.find(Key{record->uid, record->id}) : nullptr;
+    if (rival && !rival->up()) co_return false;
 
     const std::optional<cgroup::Group> scope = path.empty() ? std::nullopt : host_.root.open(path);
     switch (settle(observe(unit, seen, scope))) {

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cgroup/path.h"
 
+#include <exception>
 #include <set>
 #include <utility>
 
@@ -23,6 +24,11 @@ const char* toString(State state) {
 Sandbox* Registry::find(const Key& key) {
     auto found = sandboxes_.find(key);
     return found == sandboxes_.end() ? nullptr : &found->second;
+}
+
+Sandbox* Registry::find(const Key& key, std::uint64_t serial) {
+    Sandbox* present = find(key);
+    return present && present->serial == serial ? present : nullptr;
 }
 
 const Sandbox& Registry::at(const Key& key) const {
@@ -72,11 +78,14 @@ cgroup::Group Registry::scopeOf(const Sandbox& sandbox) const {
 }
 
 Sandbox& Registry::add(Sandbox sandbox) {
+    if (sandboxes_.contains(sandbox.key) || byUnit_.contains(sandbox.unit))
+        throw Error(ErrorCode::Busy, "sandbox " + quoted(label(sandbox.key)) + " has been taken meanwhile");
     byUnit_.emplace(sandbox.unit, sandbox.key);
     Usage& usage = usage_[sandbox.key.uid];
     ++usage.sandboxes;
     usage.groups += sandbox.groups.size();
     ++starting_;
+    sandbox.serial = ++lastSerial_;
     const Key key = sandbox.key;
     Sandbox& added = sandboxes_.emplace(key, std::move(sandbox)).first->second;
     place(added, std::string(added.controlGroup));
@@ -137,11 +146,16 @@ void Registry::retire(const Key& key, const std::string& reason) {
     changed_.notify();
 }
 
-void Registry::watch(Sandbox& sandbox) {
-    if (sandbox.watch >= 0 || sandbox.resources == limits::Resources()) return;
-    const std::optional<cgroup::Group> scope = host_.root.open(sandbox.controlGroup);
-    if (scope) sandbox.watch = watch_.add(*scope);
-    if (sandbox.watch >= 0) watched_.insert_or_assign(sandbox.watch, sandbox.key);
+void Registry::watch(Sandbox& sandbox) noexcept {
+    if (sandbox.watch >= 0 || sandbox.resources == limits::Resources() || sandbox.controlGroup.empty()) return;
+    try {
+        const std::optional<cgroup::Group> scope = host_.root.open(sandbox.controlGroup);
+        if (scope) sandbox.watch = watch_.add(*scope);
+        if (sandbox.watch >= 0) watched_.insert_or_assign(sandbox.watch, sandbox.key);
+    } catch (const std::exception& error) {
+        log::warning("what others write to sandbox " + label(sandbox.key) +
+                     " is seen after the next daemon-reload only: " + error.what());
+    }
 }
 
 std::vector<Key> Registry::written() const {

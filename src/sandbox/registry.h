@@ -36,6 +36,8 @@ public:
 
     const std::map<Key, Sandbox>& all() const noexcept { return sandboxes_; }
     Sandbox* find(const Key& key);
+    /// The one that had this serial, if it is still there.
+    Sandbox* find(const Key& key, std::uint64_t serial);
     /// NoSuchSandbox if there is none.
     const Sandbox& at(const Key& key) const;
     /// The same, and Busy if it is not up or something is under way with it.
@@ -72,7 +74,7 @@ public:
     async::Broadcast& changed() noexcept { return changed_; }
 
     /// Has the kernel tell when somebody writes to the scope's files; where nothing was asked for, nothing can be lost.
-    void watch(Sandbox& sandbox);
+    void watch(Sandbox& sandbox) noexcept;
     const cgroup::Watch& filesWatch() const noexcept { return watch_; }
     /// In whose scopes files were written since the last time.
     std::vector<Key> written() const;
@@ -88,6 +90,7 @@ private:
     std::unordered_map<std::string, Key> byControlGroup_;
     std::unordered_map<uid_t, Usage> usage_;
     std::size_t starting_ = 0;
+    std::uint64_t lastSerial_ = 0;
     cgroup::Watch watch_;
     std::map<int, Key> watched_;
     async::Broadcast changed_;

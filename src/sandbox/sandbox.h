@@ -7,6 +7,7 @@
 #include "sandbox/names.h"
 #include "state/record.h"
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -36,6 +37,7 @@ struct Group {
 
 struct Sandbox {
     Key key;
+    std::uint64_t serial = 0; ///< no other one has had it: after a wait the key may be another sandbox's
     std::string unit;
     std::string slice;
     std::string controlGroup;

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cgroup/path.h"
+#include "sandbox/policy.h"
 #include "sandbox/wait.h"
 
 #include <algorithm>
@@ -51,7 +52,10 @@ void Sandboxes::admitAnother(const SandboxSpec& spec) const {
         throw Error(ErrorCode::LimitsExceeded,
                     "uid " + std::to_string(spec.key.uid) + " has " + std::to_string(ours) + " sandboxes already");
     if (const Sandbox* taken = registry_.ofUnit(spec.unit))
-        throw Error(ErrorCode::UnitNameTaken, "unit " + quoted(spec.unit) + " is sandbox " + quoted(label(taken->key)));
+        throw Error(ErrorCode::UnitNameTaken,
+                    "unit " + quoted(spec.unit) + " is " +
+                        (mayManage(spec.key.uid, taken->key.uid) ? "sandbox " + quoted(label(taken->key))
+                                                                 : std::string("another sandbox")));
 }
 
 void Sandboxes::admitProcess(Process& process, uid_t uid, const Key* target) const {
@@ -60,8 +64,9 @@ void Sandboxes::admitProcess(Process& process, uid_t uid, const Key* target) con
     const std::string& source = process.sourceControlGroup();
     if (const Sandbox* other = registry_.containing(source)) {
         if (target && other->key.uid == target->uid) return;
-        throw Error(ErrorCode::ForeignUnit,
-                    "process " + std::to_string(process.pid()) + " lives in sandbox " + quoted(label(other->key)));
+        throw Error(ErrorCode::ForeignUnit, "process " + std::to_string(process.pid()) + " lives in " +
+                                                (mayManage(uid, other->key.uid) ? "sandbox " + quoted(label(other->key))
+                                                                                : std::string("another sandbox")));
     }
     const std::string slice = "/user.slice/user-" + std::to_string(uid) + ".slice";
     if (uid != 0 && !cgroup::contains(slice, source))
@@ -97,6 +102,7 @@ const Group& Sandboxes::createGroup(const Key& key, const GroupSpec& spec) {
                     "uid " + std::to_string(key.uid) + " has " + std::to_string(groups) + " groups already");
     GroupRules rules = enforcer_.groupRules();
     rules.frozen = sandbox.state == State::Frozen;
+    rules.adopted = sandbox.record.adopted;
     Group group = makeGroup(registry_.scopeOf(sandbox), sandbox.controlGroup, spec, rules);
     for (const limits::Skip& skip : group.skipped)
         log::info("sandbox " + label(key) + ", group " + group.name + ": " + skip.key +
@@ -110,6 +116,7 @@ async::Task<void> Sandboxes::removeGroup(Key key, std::string name) {
     if (name == kPayload)
         throw Error(ErrorCode::InvalidArgument, "group 'payload' lives as long as its sandbox; stop that instead");
     const cgroup::Group scope = registry_.scopeOf(registry_.ready(key));
+    const std::uint64_t serial = registry_.ready(key).serial;
     const std::string directory = directoryOf(groupOf(registry_.ready(key), name));
     const std::optional<cgroup::Group> group = scope.child(directory);
     bool empty = true;
@@ -120,10 +127,10 @@ async::Task<void> Sandboxes::removeGroup(Key key, std::string name) {
     // What has just exited can be in the way for a moment longer than the kernel says.
     for (int attempt = 1;; ++attempt) {
         // Another request for the same may have been faster, and so may the end of the sandbox.
-        Sandbox* sandbox = registry_.find(key);
+        Sandbox* sandbox = registry_.find(key, serial);
         if (!sandbox || !sandbox->groups.contains(name)) co_return;
         try {
-            dropGroup(scope, directory);
+            dropGroup(scope, sandbox->groups.at(name));
             const Group gone = registry_.removeGroup(*sandbox, name);
             registry_.observer().groupRemoved(*sandbox, gone);
             co_return;

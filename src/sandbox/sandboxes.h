@@ -8,6 +8,7 @@
 #include "sandbox/recovery.h"
 #include "sandbox/registry.h"
 #include "sandbox/spec.h"
+#include "sandbox/wait.h"
 
 #include <string>
 #include <vector>
@@ -100,6 +101,7 @@ private:
     async::Task<void> release(SandboxSpec& spec, Former& former);
 
     // freeze.cpp
+    async::Task<bool> writeFrozen(std::vector<cgroup::Group>& groups, bool frozen, Deadline deadline);
     async::Task<void> setFrozen(Key key, bool frozen);
 
     // kill.cpp
@@ -107,7 +109,7 @@ private:
 
     // stop.cpp
     async::Task<void> end(std::string unit, std::string controlGroup);
-    async::Task<void> runOn(Key key, State before);
+    async::Task<void> runOn(Key key, std::uint64_t serial);
 
     Host host_;
     Registry registry_;

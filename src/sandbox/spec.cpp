@@ -185,12 +185,13 @@ bool setCommon(SandboxSpec& spec, const Property& property) {
 
 /// Two requests with the same digest ask for the same.
 std::string digest(const SandboxSpec& spec) {
-    // Those named by number count even if they are there no more: whoever asks again asks for the same.
-    std::set<std::uint32_t> pids(spec.numbers.begin(), spec.numbers.end());
-    for (const Process& process : spec.processes)
-        pids.insert(static_cast<std::uint32_t>(process.pid()));
-    std::string text = spec.slice + "|" + spec.unit + "|" + spec.words + "|" +
-                       std::to_string(spec.timeoutStop.count()) + "|" +
+    // Of what the caller said, not of defaults, which a reload may change between two calls for the same. A process
+    // that was named by number counts even if it is there no more; a descriptor of one that has exited does not tell
+    // its number.
+    const std::set<std::uint32_t> pids(spec.numbers.begin(), spec.numbers.end());
+    std::string text = spec.askedSlice + "|" + spec.unit + "|" + spec.words + "|" +
+                       (spec.timeoutStop ? std::to_string(spec.timeoutStop->count()) : std::string("-")) + "|" +
+                       std::to_string(spec.descriptors) + "|" +
                        std::to_string(spec.runtimeMax ? spec.runtimeMax->count() : 0) + "|" +
                        std::to_string(spec.strict) + "|" + limits::toText(spec.resources);
     for (const std::optional<unsigned>& id : {spec.record.user, spec.record.group})
@@ -216,6 +217,7 @@ void place(SandboxSpec& spec, const std::optional<UnitPlace>& path, const config
         spec.slice = path->slice;
         spec.unit = path->unit;
     }
+    spec.askedSlice = spec.slice;
     // Below the user's own slice nobody has more than what the user was given: root moves the processes, so the kernel
     // does not ask whether they may leave.
     const bool free = isAdministrator(spec.key.uid);
@@ -246,7 +248,6 @@ SandboxSpec parseSandbox(const Key& key, const Properties& properties, std::uint
     SandboxSpec spec;
     spec.key = key;
     spec.words = "Sandbox " + key.id;
-    spec.timeoutStop = config.stopTimeout;
     std::optional<UnitPlace> path;
     for (const Property& property : properties) {
         const std::string& name = property.name;
@@ -256,18 +257,26 @@ SandboxSpec parseSandbox(const Key& key, const Properties& properties, std::uint
         else if (name == "UnitName") checkUnitName(spec.unit = as<std::string>(property, "s"));
         else if (name == "TimeoutStopUSec") spec.timeoutStop = duration(property);
         else if (name == "RuntimeMaxUSec") spec.runtimeMax = duration(property);
-        else if (name == "PIDs" || name == "PIDFDs") addProcesses(property, spec.processes, spec.missing, config);
+        else if (name == "PIDs") spec.numbers = as<std::vector<std::uint32_t>>(property, "au");
+        else if (name == "PIDFDs") spec.descriptors = as<BorrowedFds>(property, "ah").fds.size();
         else if (!setCommon(spec, property)) refuseProperty(property);
         // clang-format on
     }
-    for (const Property& property : properties)
-        if (property.name == "PIDs") spec.numbers = as<std::vector<std::uint32_t>>(property, "au");
-    if (spec.processes.empty() && !spec.missing)
+    if (spec.numbers.empty() && spec.descriptors == 0)
         throw Error(ErrorCode::InvalidArgument, "PIDs and PIDFDs are empty: PID 1 starts no scope without a process");
-    refuseDuplicates(spec.processes);
+    if (spec.numbers.size() + spec.descriptors > config.processesPerCall)
+        throw Error(ErrorCode::LimitsExceeded,
+                    "more than " + std::to_string(config.processesPerCall) + " processes in one call");
     place(spec, path, config);
     complete(spec);
     return spec;
+}
+
+void openProcesses(SandboxSpec& spec, const Properties& properties, const config::Config& config) {
+    for (const Property& property : properties)
+        if (property.name == "PIDs" || property.name == "PIDFDs")
+            addProcesses(property, spec.processes, spec.missing, config);
+    refuseDuplicates(spec.processes);
 }
 
 SandboxSpec parseAdoption(const Key& key, const std::string& unit, const Properties& properties, std::uint64_t flags,
@@ -279,7 +288,6 @@ SandboxSpec parseAdoption(const Key& key, const std::string& unit, const Propert
     SandboxSpec spec;
     spec.key = key;
     spec.unit = unit;
-    spec.timeoutStop = config.stopTimeout;
     spec.record.adopted = true;
     for (const Property& property : properties)
         if (!setCommon(spec, property))

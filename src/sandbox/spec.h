@@ -28,14 +28,16 @@ enum class Start {
 struct SandboxSpec {
     Key key;
     std::string slice;
+    std::string askedSlice; ///< empty if the caller named none
     std::string unit;
     std::string words; ///< the caller's part of Description=
     Processes processes;
     std::vector<std::uint32_t> numbers; ///< by which they were named
+    std::size_t descriptors = 0;        ///< … and how many by pidfd
     /// A process that was named and that is there no more: an error, unless the sandbox was made before it went.
     std::exception_ptr missing;
     state::Record record;
-    std::chrono::microseconds timeoutStop{};
+    std::optional<std::chrono::microseconds> timeoutStop;
     std::optional<std::chrono::microseconds> runtimeMax;
     bool strict = false;
     limits::Resources resources;
@@ -50,9 +52,13 @@ struct GroupSpec {
     limits::Resources resources;
 };
 
-/// Reads CreateSandbox's arguments. `flags` has no meaning yet and must be 0.
+/// Reads CreateSandbox's arguments, all but the processes themselves. `flags` has no meaning yet and must be 0.
 SandboxSpec parseSandbox(const Key& key, const Properties& properties, std::uint64_t flags,
                          const config::Config& config);
+
+/// Opens the processes that a CreateSandbox names, which takes descriptors: to be called when it is known that the
+/// caller may have a sandbox.
+void openProcesses(SandboxSpec& spec, const Properties& properties, const config::Config& config);
 
 /// Reads AdoptSandbox's arguments.
 SandboxSpec parseAdoption(const Key& key, const std::string& unit, const Properties& properties, std::uint64_t flags,

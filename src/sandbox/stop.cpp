@@ -43,17 +43,18 @@ async::Task<void> Sandboxes::stop(Key key) {
     if (sandbox.underway == "updated") registry_.ready(key);
     const std::string unit = sandbox.unit;
     const std::string controlGroup = sandbox.controlGroup;
-    const State before = sandbox.state;
+    const std::uint64_t serial = sandbox.serial;
     registry_.changeState(sandbox, State::Stopping);
-    auto undo = [this, key, before](std::exception_ptr) { return runOn(key, before); };
+    auto undo = [this, key, serial](std::exception_ptr) { return runOn(key, serial); };
     async::Task<void> work = end(unit, controlGroup);
     co_await async::orUndo(std::move(work), undo);
-    registry_.retire(key, "stopped");
+    if (registry_.find(key, serial)) registry_.retire(key, "stopped");
 }
 
-async::Task<void> Sandboxes::runOn(Key key, State before) {
-    if (Sandbox* sandbox = registry_.find(key)) {
-        registry_.changeState(*sandbox, before);
+/// What is left of it runs: it has been thawed.
+async::Task<void> Sandboxes::runOn(Key key, std::uint64_t serial) {
+    if (Sandbox* sandbox = registry_.find(key, serial)) {
+        registry_.changeState(*sandbox, State::Running);
         recovery_.recheck(sandbox->unit);
     }
     co_return;
@@ -86,6 +87,9 @@ async::Task<void> Sandboxes::end(std::string unit, std::string controlGroup) {
         const bool over = !seen || seen->ended();
         const std::optional<cgroup::Group> left = host_.root.open(controlGroup);
         if (over && !left) co_return;
+        if (deadline.over() && !over)
+            throw Error(ErrorCode::Timeout,
+                        "unit " + quoted(unit) + " is " + seen->activeState + " after it was stopped");
         if (deadline.over()) break;
         // For PID 1 it is over, and yet something lives there: the kernel is believed.
         if (over && left->populated().value_or(false)) co_await killAll(unit, controlGroup);

@@ -73,6 +73,7 @@ async::Task<void> Enforcer::carryOut(Key key, limits::Resources merged) {
     const UniqueFd boundary = payload->boundaryFile();
     state::setIntent(boundary.value(), limits::toText(merged));
     const limits::Resources before = sandbox.resources;
+    const std::uint64_t serial = sandbox.serial;
     sandbox.underway = "updated";
     std::exception_ptr failure;
     try {
@@ -81,7 +82,7 @@ async::Task<void> Enforcer::carryOut(Key key, limits::Resources merged) {
         failure = std::current_exception();
     }
     forgetIntent(boundary.value());
-    if (Sandbox* present = registry_.find(key)) {
+    if (Sandbox* present = registry_.find(key, serial)) {
         present->underway.clear();
         registry_.watch(*present);
     }
@@ -110,9 +111,9 @@ async::Task<void> Enforcer::resume(Key key) {
                 co_await carryOut(key, std::move(wanted));
             else
                 updateGroup(key, name, wanted);
-        } catch (const std::exception& error) {
+        } catch (const Error& error) {
             log::warning("sandbox " + label(key) + ", group " + name +
-                         ": what an update had begun is taken back: " + error.what());
+                         ": what an update had begun is not in force: " + error.what());
         }
     }
 }

@@ -5,10 +5,13 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
+
 namespace scopewright::sandbox {
 
 bus::Microseconds Deadline::left() const {
-    return std::chrono::duration_cast<bus::Microseconds>(end_ - std::chrono::steady_clock::now());
+    const auto rest = std::chrono::duration_cast<bus::Microseconds>(end_ - std::chrono::steady_clock::now());
+    return std::max(rest, bus::Microseconds(0));
 }
 
 async::Task<void> Deadline::change(sd_event* event, async::Broadcast& news, std::string what) const {

@@ -31,7 +31,13 @@ void asSandbox(const sandbox::Key& key, const Properties& properties) {
     accepts([&] {
         const sandbox::SandboxSpec spec = sandbox::parseSandbox(key, properties, 0, kConfig);
         checkSpec(spec, key);
-        expect(!spec.processes.empty() && spec.processes.size() <= kConfig.processesPerCall, "processes", spec.unit);
+        const std::size_t named = spec.numbers.size() + spec.descriptors;
+        expect(named > 0 && named <= kConfig.processesPerCall, "processes", spec.unit);
+        accepts([&] {
+            sandbox::SandboxSpec opened = sandbox::parseSandbox(key, properties, 0, kConfig);
+            sandbox::openProcesses(opened, properties, kConfig);
+            expect(opened.processes.size() <= named, "processes", spec.unit);
+        });
         const bool allowed =
             key.uid == 0 ? config::allowsSlice(kConfig, spec.slice) : spec.slice == config::userSlice(kConfig, key.uid);
         expect(allowed, "a slice that is not the caller's", spec.slice);
