@@ -184,6 +184,8 @@ int FakeSystemd::startTransientUnit(sd_bus_message* m) {
     unit.properties = merged({}, readProperties(m));
     log_.push_back("StartTransientUnit " + unit.name);
     if (mode != "fail") misuse("StartTransientUnit " + unit.name + " with job mode " + mode);
+    bus::check(sd_bus_message_enter_container(m, 'a', "(sa(sv))"), "read auxiliary units");
+    if (sd_bus_message_at_end(m, 0) == 0) misuse("StartTransientUnit " + unit.name + " with auxiliary units");
     if (says(unit.name, "silent")) return 1;
     // What the bus answers for a PID 1 that executes itself anew and so has left it.
     if (says(unit.name, "forgets") && logged("StartTransientUnit " + unit.name) == 1)

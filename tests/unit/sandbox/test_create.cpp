@@ -80,7 +80,8 @@ TEST_CASE("a sandbox is found by its id, by a process number and by a pidfd") {
     CHECK(bench.answer(bench.manager(Bench::kRoot, "GetSandbox", "nothing"))->error == ours("NoSuchSandbox"));
 }
 
-TEST_CASE("PID 1 is told what the design wants, and nothing that it could choke on", "[fault-21][attack-11]") {
+TEST_CASE("PID 1 is told what the design wants, and nothing that it could choke on",
+          "[fault-21][attack-11][attack-12]") {
     NEEDS_CGROUPS();
     Bench bench;
     Child& child = bench.child();
