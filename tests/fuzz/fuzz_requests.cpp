@@ -23,7 +23,8 @@ void checkSpec(const sandbox::SandboxSpec& spec, const sandbox::Key& key) {
     expect(read.state == state::RecordState::Ours && read.record == spec.record, "a record", description);
     expect(read.record.unit == spec.unit && read.record.id == key.id && read.record.uid == key.uid, "whose",
            description);
-    expect(spec.timeoutStop.count() > 0 && (!spec.runtimeMax || spec.runtimeMax->count() > 0), "a time", description);
+    expect((!spec.timeoutStop || spec.timeoutStop->count() > 0) && (!spec.runtimeMax || spec.runtimeMax->count() > 0),
+           "a time", description);
     examine(spec.resources);
 }
 
