@@ -33,7 +33,7 @@ std::uint32_t parseRdmaNumber(std::string_view key, std::string_view text, std::
     if (number == "max") return UINT32_MAX;
     const std::optional<std::uint64_t> parsed = parseNumber(number);
     if (!parsed || *parsed > UINT32_MAX) refuse(key, text, "has a number that is neither 'max' nor below 2^32");
-    return static_cast<std::uint32_t>(*parsed);
+    return *parsed >= kMostRdma ? UINT32_MAX : static_cast<std::uint32_t>(*parsed);
 }
 
 std::string rdmaNumber(std::uint32_t number) {

@@ -214,3 +214,13 @@ TEST_CASE("swap is checked against the memory limit") {
     r.memorySwap = 8192;
     CHECK_NOTHROW(checkTogether(r));
 }
+
+TEST_CASE("a number of RDMA handles that the kernel cannot count is max from the start") {
+    Resources r;
+    set(r, "rdma", Texts{{"mlx5_0", "hca_handle=2147483646 hca_object=2147483647"}});
+    CHECK(r.rdma->at("mlx5_0") == RdmaLimit{2147483646, UINT32_MAX});
+    Resources again;
+    for (const Property& property : toProperties(r))
+        set(again, property.name, property.value);
+    CHECK(again == r);
+}
