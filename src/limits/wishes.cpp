@@ -169,7 +169,8 @@ private:
                 if (same) drop(present.key);
                 return same;
             });
-            wishes_.files.push_back(fileValue(key, file, std::string(line)));
+            // An empty set; see cpuSetLine().
+            wishes_.files.push_back(fileValue(key, file, line.empty() ? "\n" : std::string(line)));
         }
     }
 

@@ -134,3 +134,9 @@ TEST_CASE("what a group without processes does not show is told") {
                                             {"unified.foo.bar", kNotShown},
                                             {"devices", kNotShown}});
 }
+
+TEST_CASE("an empty set is written as a line break, in files that PID 1 has no property for too") {
+    const GroupPlan plan =
+        planGroup(fromOciJson(R"({"unified":{"cpuset.cpus":"","cpuset.cpus.exclusive":""}})"), Context());
+    CHECK(files(plan) == Lines{"cpuset.cpus \n", "cpuset.cpus.exclusive \n"});
+}
