@@ -110,6 +110,55 @@ void examineRows(const Resources& resources) {
     }
 }
 
+/// What an update names counts, and for the rest what was there; an empty list lifts all that it had.
+template <class Map>
+bool isMerged(const std::optional<Map>& before, const std::optional<Map>& update, const std::optional<Map>& merged,
+              const typename Map::mapped_type& lifted) {
+    if (!update) return merged == before;
+    Map expected = before.value_or(Map());
+    if (update->empty())
+        for (auto& [key, value] : expected)
+            value = lifted;
+    for (const auto& [key, value] : *update)
+        expected[key] = value;
+    return merged.value_or(Map()) == expected;
+}
+
+bool isRdmaMerged(const Resources& before, const Resources& update, const Resources& merged) {
+    if (!update.rdma || update.rdma->empty() || !before.rdma) return true;
+    for (const auto& [device, limit] : *update.rdma) {
+        const auto old = before.rdma->find(device);
+        const limits::RdmaLimit kept = old == before.rdma->end() ? limits::RdmaLimit() : old->second;
+        if (merged.rdma->at(device).handles != (limit.handles ? limit.handles : kept.handles) ||
+            merged.rdma->at(device).objects != (limit.objects ? limit.objects : kept.objects))
+            return false;
+    }
+    return true;
+}
+
+void examineMerge(const Resources& before, const Resources& update, const Resources& merged) {
+    const std::string text = limits::toText(before) + " " + limits::toText(update);
+    const auto replaced = [&](auto member) {
+        expect(merged.*member == (update.*member ? update.*member : before.*member), "what an update replaces", text);
+    };
+    for (const limits::Field& field : limits::kFields)
+        replaced(field.member);
+    for (const limits::Flag& flag : limits::kFlags)
+        replaced(flag.member);
+    for (const limits::ListField& list : limits::kLists)
+        replaced(list.member);
+    replaced(&Resources::devices);
+    const auto kept = [&](auto member, const auto& lifted) {
+        expect(isMerged(before.*member, update.*member, merged.*member, lifted), "what an update adds", text);
+    };
+    for (const limits::RateField& rates : limits::kRates)
+        kept(rates.member, 0U);
+    kept(&Resources::weightDevice, limits::DeviceWeight());
+    kept(&Resources::hugepages, limits::kInfinity);
+    kept(&Resources::networkPriorities, 0U);
+    expect(isRdmaMerged(before, update, merged), "what an update adds to rdma", text);
+}
+
 } // namespace
 
 void examineFile(const limits::FileValue& file) {
@@ -146,6 +195,7 @@ void examine(const Resources& resources) {
 void examineUpdate(const Resources& before, const Resources& update) {
     const Resources merged = limits::merge(before, update);
     examine(merged);
+    examineMerge(before, update, merged);
     expect(limits::merge(merged, update) == merged, "an update that does more the second time", limits::toText(update));
     if (!accepts([&] { limits::checkTogether(before); }) || !accepts([&] { limits::checkTogether(merged); })) return;
     limits::Context context;

@@ -32,6 +32,18 @@ std::set<std::size_t> membersOf(std::string_view text) {
     return members;
 }
 
+/// As the kernel prints a set: the longest ranges, in order.
+std::string listOf(const std::set<std::size_t>& members) {
+    std::string text;
+    for (auto at = members.begin(); at != members.end(); ++at) {
+        const std::size_t first = *at;
+        while (members.contains(*at + 1))
+            ++at;
+        text += (text.empty() ? "" : ",") + std::to_string(first) + (*at > first ? "-" + std::to_string(*at) : "");
+    }
+    return text;
+}
+
 void run(std::string_view input) {
     limits::CpuMask mask;
     if (!accepts([&] { mask = limits::parseCpuList("cpu.cpus", input); })) return;
@@ -42,7 +54,7 @@ void run(std::string_view input) {
     expect(membersOf(mask) == membersOf(std::string_view(without)), "another set", input);
     const std::string printed = limits::cpuListText(mask);
     expect(limits::parseCpuList("cpu.cpus", printed) == mask, "a set that does not stay", printed);
-    expect(limits::cpuListText(limits::parseCpuList("cpu.cpus", printed)) == printed, "a set with two names", printed);
+    expect(printed == listOf(membersOf(mask)), "a set that the kernel would print in another way", printed);
     expect(!limits::cpuSetLine(mask).empty(), "a write of nothing", input);
 }
 

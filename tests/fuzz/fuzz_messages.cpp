@@ -16,6 +16,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <map>
+#include <stdexcept>
 
 namespace scopewright::fuzz {
 
@@ -44,7 +45,7 @@ class Play {
 public:
     Play() : world_(config()), null_(::open("/dev/null", O_RDONLY | O_CLOEXEC)) {
         world_.systemd.delay = std::chrono::milliseconds(2);
-        bystander_ = &world_.child();
+        bystander_ = &start();
         place_ = bystander_->controlGroup();
         setProcesses([this](std::uint64_t index) { return process(index).number(); });
     }
@@ -71,9 +72,20 @@ private:
         return config;
     }
 
+    /// Thousands of them are started, on machines where others run out of memory or of patience.
+    fake::Child& start() {
+        constexpr int kAttempts = 3;
+        for (int attempt = 1;; ++attempt)
+            try {
+                return world_.child();
+            } catch (const std::runtime_error&) {
+                if (attempt == kAttempts) throw;
+            }
+    }
+
     fake::Child& process(std::uint64_t index) {
         fake::Child*& child = processes_[index % kMostProcesses];
-        if (!child) child = &world_.child();
+        if (!child) child = &start();
         return *child;
     }
 
@@ -116,6 +128,8 @@ private:
     void end(const std::string& word) {
         if (!word.starts_with('$')) return;
         fake::Child& child = process(toNumber(std::string_view(word).substr(1)));
+        // Afterwards its number may be somebody else's.
+        if (!child.alive()) return;
         child.kill();
         child.reap();
     }
