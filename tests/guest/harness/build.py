@@ -49,6 +49,8 @@ class Build:
                     self._run("meson", "setup", self.directory, self.project, *self._options, seconds=120)
                 signature.write_text(wanted)
             with step(f"build {self.name}: compiling"):
+                # Meson looks a target up before it looks whether its own files have changed.
+                self._run("ninja", "-C", self.directory, "build.ninja", seconds=120)
                 self._run("meson", "compile", "-C", self.directory, *targets, seconds=seconds)
         return self
 
