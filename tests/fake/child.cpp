@@ -98,7 +98,9 @@ Child::Child(const CgroupTree& tree, const std::string& controlGroup, Kind kind)
     if (!moved || !began) {
         kill();
         reap();
-        throw std::runtime_error("a child could not be started in " + controlGroup);
+        ::close(pidfd_);
+        throw std::runtime_error("a child " + std::string(moved ? "ended at once in " : "could not be moved to ") +
+                                 controlGroup);
     }
 }
 

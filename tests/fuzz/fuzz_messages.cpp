@@ -78,7 +78,8 @@ private:
         for (int attempt = 1;; ++attempt)
             try {
                 return world_.child();
-            } catch (const std::runtime_error&) {
+            } catch (const std::runtime_error& error) {
+                std::fprintf(stderr, "attempt %d: %s\n", attempt, error.what());
                 if (attempt == kAttempts) throw;
             }
     }
