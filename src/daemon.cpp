@@ -83,15 +83,18 @@ int Daemon::run() {
     std::size_t seen = 0;
     while (!exitStatus_) {
         const bus::Microseconds patience = untilIdle();
-        const std::uint64_t timeout =
-            patience == config::kInfinity ? UINT64_MAX : static_cast<std::uint64_t>(patience.count());
-        bus::check(sd_event_run(event_.get(), timeout), "run the event loop");
+        const bool over = nameGone_ && service_.idle();
+        const std::uint64_t timeout = over                            ? 0
+                                      : patience == config::kInfinity ? UINT64_MAX
+                                                                      : static_cast<std::uint64_t>(patience.count());
+        const int events = bus::check(sd_event_run(event_.get(), timeout), "run the event loop");
         if (service_.activity() != seen || !service_.idle()) {
             seen = service_.activity();
             lastActivity_ = Clock::now();
         }
         if (ready_ && !leaving_ && untilIdle() == bus::Microseconds(0)) leave("nothing to do");
-        if (nameGone_ && service_.idle()) exitStatus_ = EXIT_SUCCESS;
+        // Not before the kernel has said that nothing is left to be read.
+        if (over && events == 0 && service_.idle()) exitStatus_ = EXIT_SUCCESS;
     }
     sd_notify(0, "STOPPING=1");
     return *exitStatus_;
