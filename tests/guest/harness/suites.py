@@ -34,7 +34,7 @@ TESTS = {"machine 252": "~[crash]~[soak]", "machine 257": VALUE_TESTS, "machine 
          "container 247": "~[crash]~[model]~[soak]", "container 254": "~[crash]~[model]~[soak]",
          "container 257": "~[crash]~[model]~[soak]"}
 CONTAINER_LIMIT = 600
-MACHINE_LIMIT = 900
+MACHINE_LIMIT = 1500
 
 # For each target; tests/fuzz/run takes its time.
 FUZZING_SECONDS = 3
