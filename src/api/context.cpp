@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "api/context.h"
 
+#include "bus/codec.h"
 #include "sandbox/process.h"
 
 namespace scopewright::api {
@@ -18,11 +19,14 @@ bool isInteractive(const bus::Message& call) {
 
 } // namespace
 
+async::Task<auth::Verdict> Context::ask(bus::Message call, const char* action, auth::Details details) const {
+    return polkit.check(senderOf(call), action, std::move(details), isInteractive(call));
+}
+
 async::Task<void> Context::require(bus::Message call, bus::Caller caller, const char* action,
                                    auth::Details details) const {
     if (sandbox::isAdministrator(caller.uid)) co_return;
-    const std::string sender = senderOf(call);
-    auth::Verdict verdict = co_await polkit.check(sender, action, std::move(details), isInteractive(call));
+    auth::Verdict verdict = co_await ask(call, action, std::move(details));
     if (verdict == auth::Verdict::Yes) co_return;
     const bool challenge = verdict == auth::Verdict::Challenge;
     throw Error(challenge ? ErrorCode::InteractiveAuthorizationRequired : ErrorCode::AccessDenied,
@@ -32,9 +36,8 @@ async::Task<void> Context::require(bus::Message call, bus::Caller caller, const 
 
 async::Task<bool> Context::mayReachAll(bus::Message call, bus::Caller caller, const char* action) const {
     if (sandbox::isAdministrator(caller.uid)) co_return true;
-    const std::string sender = senderOf(call);
     auth::Details details;
-    auth::Verdict verdict = co_await polkit.check(sender, action, std::move(details), isInteractive(call));
+    auth::Verdict verdict = co_await ask(call, action, std::move(details));
     co_return verdict == auth::Verdict::Yes;
 }
 
@@ -50,14 +53,19 @@ async::Task<const sandbox::Sandbox*> Context::reach(bus::Message call, bus::Call
                               {"owner", std::to_string(key.uid)},
                               {"unit", exists ? known->second.unit : ""},
                               {"slice", exists ? known->second.slice : ""}};
-        const std::string sender = senderOf(call);
-        auth::Verdict verdict = co_await polkit.check(sender, action, std::move(details), isInteractive(call));
+        auth::Verdict verdict = co_await ask(call, action, std::move(details));
         // The answer is about the sandbox that was there when the question was asked.
         const auto now = registry.all().find(key);
         allowed = verdict == auth::Verdict::Yes && now != registry.all().end() && now->second.serial == serial;
     }
     if (!allowed) throw Error(ErrorCode::NoSuchSandbox, "there is no sandbox " + quoted(sandbox::label(key)));
     co_return &sandboxes.registry().at(key);
+}
+
+async::Task<bus::Message> Context::carryOut(bus::Message call, bus::Caller caller, sandbox::Key key, Verb verb) const {
+    co_await reach(call, caller, key, kManage);
+    co_await (sandboxes.*verb)(key);
+    co_return bus::methodReturn(call);
 }
 
 bool Context::mayLookAt(const sandbox::Key& key) const {

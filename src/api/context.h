@@ -51,6 +51,10 @@ struct Context {
     async::Task<const sandbox::Sandbox*> reach(bus::Message call, bus::Caller caller, sandbox::Key key,
                                                const char* action) const;
 
+    /// Has the sandbox go through a verb that needs no more than its name, and answers.
+    using Verb = async::Task<void> (sandbox::Sandboxes::*)(sandbox::Key);
+    async::Task<bus::Message> carryOut(bus::Message call, bus::Caller caller, sandbox::Key key, Verb verb) const;
+
     /// Whether the sender of the message that is being answered may know of the sandbox. sd-bus answers questions about
     /// properties and children by itself, so this cannot wait; Service has made the sender known before. What is sent
     /// without being asked, signals, is for whom the bus lets listen.
@@ -62,6 +66,9 @@ struct Context {
     /// `processes` by number or by pidfd.
     void attach(const sandbox::Key& key, const std::string& group, const Property& processes,
                 const bus::Caller& caller) const;
+
+private:
+    async::Task<auth::Verdict> ask(bus::Message call, const char* action, auth::Details details) const;
 };
 
 /// NotSupported unless numbers of processes mean the same to the caller as here.

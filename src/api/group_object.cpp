@@ -8,6 +8,17 @@
 
 namespace scopewright::api {
 
+namespace {
+
+/// The group in the path of a call.
+GroupAddress addressIn(const bus::Message& call) {
+    const std::optional<GroupAddress> address = parseGroupPath(sd_bus_message_get_path(call.raw()));
+    if (!address) throw Error(ErrorCode::NoSuchGroup, "the object is not a group");
+    return *address;
+}
+
+} // namespace
+
 const sandbox::Group* GroupObject::find(const char* path) const {
     const std::optional<GroupAddress> address = parseGroupPath(path);
     if (!address) return nullptr;
@@ -19,30 +30,27 @@ const sandbox::Group* GroupObject::find(const char* path) const {
 
 async::Task<bus::Message> GroupObject::remove(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
-    const std::optional<GroupAddress> address = parseGroupPath(sd_bus_message_get_path(call.raw()));
-    if (!address) throw Error(ErrorCode::NoSuchGroup, "the object is not a group");
-    co_await context_.reach(call, caller, address->key, kManage);
-    co_await context_.sandboxes.removeGroup(address->key, address->group);
+    const GroupAddress address = addressIn(call);
+    co_await context_.reach(call, caller, address.key, kManage);
+    co_await context_.sandboxes.removeGroup(address.key, address.group);
     co_return bus::methodReturn(call);
 }
 
 async::Task<bus::Message> GroupObject::update(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
-    const std::optional<GroupAddress> address = parseGroupPath(sd_bus_message_get_path(call.raw()));
-    if (!address) throw Error(ErrorCode::NoSuchGroup, "the object is not a group");
-    co_await context_.reach(call, caller, address->key, kManage);
+    const GroupAddress address = addressIn(call);
+    co_await context_.reach(call, caller, address.key, kManage);
     const auto [resources] = bus::unpack<Properties>(call);
-    context_.sandboxes.enforcer().updateGroup(address->key, address->group,
+    context_.sandboxes.enforcer().updateGroup(address.key, address.group,
                                               sandbox::parseUpdate(resources, context_.config));
     co_return bus::methodReturn(call);
 }
 
 async::Task<bus::Message> GroupObject::openDirectory(bus::Message call) {
     bus::Caller caller = co_await context_.caller(call);
-    const std::optional<GroupAddress> address = parseGroupPath(sd_bus_message_get_path(call.raw()));
-    if (!address) throw Error(ErrorCode::NoSuchGroup, "the object is not a group");
-    co_await context_.reach(call, caller, address->key, kManage);
-    const UniqueFd place = context_.sandboxes.openDirectory(address->key, address->group);
+    const GroupAddress address = addressIn(call);
+    co_await context_.reach(call, caller, address.key, kManage);
+    const UniqueFd place = context_.sandboxes.openDirectory(address.key, address.group);
     bus::Message reply = bus::methodReturn(call);
     // The message keeps a copy.
     bus::check(sd_bus_message_append(reply.raw(), "h", place.value()), "append a descriptor");

@@ -73,7 +73,7 @@ async::Task<bus::Message> ManagerObject::createSandbox(bus::Message call) {
     Parsed parsed(parse);
     co_await context_.require(call, caller, kCreate, parsed.details(id));
     sandbox::SandboxSpec spec = parsed.take();
-    sandbox::openProcesses(spec, properties, context_.config);
+    sandbox::openProcesses(spec, properties);
     requireSameUsers(caller, spec.processes);
     sandbox::Key key = co_await context_.sandboxes.create(std::move(spec));
     co_return createdReply(call, context_.sandboxes.registry().at(key));
@@ -93,37 +93,39 @@ async::Task<bus::Message> ManagerObject::adoptSandbox(bus::Message call) {
 }
 
 async::Task<bus::Message> ManagerObject::attachProcesses(bus::Message call) {
-    bus::Caller caller = co_await context_.caller(call);
-    const auto [id, group, pids] = bus::unpack<std::string, std::string, std::vector<std::uint32_t>>(call);
-    const sandbox::Key key = sandbox::keyOf(id, caller.uid);
-    co_await context_.reach(call, caller, key, kManage);
-    context_.attach(key, group, Property{"PIDs", pids}, caller);
-    co_return bus::methodReturn(call);
+    return attach<std::vector<std::uint32_t>>(std::move(call), "PIDs");
 }
 
 async::Task<bus::Message> ManagerObject::attachProcessFds(bus::Message call) {
+    return attach<BorrowedFds>(std::move(call), "PIDFDs");
+}
+
+template <class Handles>
+async::Task<bus::Message> ManagerObject::attach(bus::Message call, const char* property) {
     bus::Caller caller = co_await context_.caller(call);
-    const auto [id, group, pidfds] = bus::unpack<std::string, std::string, BorrowedFds>(call);
+    const auto [id, group, handles] = bus::unpack<std::string, std::string, Handles>(call);
     const sandbox::Key key = sandbox::keyOf(id, caller.uid);
     co_await context_.reach(call, caller, key, kManage);
-    context_.attach(key, group, Property{"PIDFDs", pidfds}, caller);
+    context_.attach(key, group, Property{property, handles}, caller);
     co_return bus::methodReturn(call);
 }
 
 async::Task<bus::Message> ManagerObject::freezeSandbox(bus::Message call) {
-    bus::Caller caller = co_await context_.caller(call);
-    const sandbox::Key key = keyIn(call, caller);
-    co_await context_.reach(call, caller, key, kManage);
-    co_await context_.sandboxes.freeze(key);
-    co_return bus::methodReturn(call);
+    return carryOut(std::move(call), &sandbox::Sandboxes::freeze);
 }
 
 async::Task<bus::Message> ManagerObject::thawSandbox(bus::Message call) {
+    return carryOut(std::move(call), &sandbox::Sandboxes::thaw);
+}
+
+async::Task<bus::Message> ManagerObject::stopSandbox(bus::Message call) {
+    return carryOut(std::move(call), &sandbox::Sandboxes::stop);
+}
+
+async::Task<bus::Message> ManagerObject::carryOut(bus::Message call, Context::Verb verb) {
     bus::Caller caller = co_await context_.caller(call);
-    const sandbox::Key key = keyIn(call, caller);
-    co_await context_.reach(call, caller, key, kManage);
-    co_await context_.sandboxes.thaw(key);
-    co_return bus::methodReturn(call);
+    bus::Message reply = co_await context_.carryOut(call, caller, keyIn(call, caller), verb);
+    co_return reply;
 }
 
 async::Task<bus::Message> ManagerObject::getSandbox(bus::Message call) {
@@ -263,14 +265,6 @@ async::Task<bus::Message> ManagerObject::killSandbox(bus::Message call) {
     const sandbox::Key key = sandbox::keyOf(id, caller.uid);
     co_await context_.reach(call, caller, key, kManage);
     co_await context_.sandboxes.kill(key, signal, caller.uid);
-    co_return bus::methodReturn(call);
-}
-
-async::Task<bus::Message> ManagerObject::stopSandbox(bus::Message call) {
-    bus::Caller caller = co_await context_.caller(call);
-    const sandbox::Key key = keyIn(call, caller);
-    co_await context_.reach(call, caller, key, kManage);
-    co_await context_.sandboxes.stop(key);
     co_return bus::methodReturn(call);
 }
 

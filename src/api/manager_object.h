@@ -30,6 +30,9 @@ private:
     async::Task<bus::Message> adoptSandbox(bus::Message call);
     async::Task<bus::Message> attachProcesses(bus::Message call);
     async::Task<bus::Message> attachProcessFds(bus::Message call);
+    template <class Handles>
+    async::Task<bus::Message> attach(bus::Message call, const char* property);
+    async::Task<bus::Message> carryOut(bus::Message call, Context::Verb verb);
     async::Task<bus::Message> freezeSandbox(bus::Message call);
     async::Task<bus::Message> thawSandbox(bus::Message call);
     async::Task<bus::Message> getSandbox(bus::Message call);

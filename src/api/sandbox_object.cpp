@@ -73,46 +73,40 @@ async::Task<bus::Message> SandboxObject::kill(bus::Message call) {
     co_return bus::methodReturn(call);
 }
 
-async::Task<bus::Message> SandboxObject::stop(bus::Message call) {
-    bus::Caller caller = co_await context_.caller(call);
-    const sandbox::Key key = keyIn(call);
-    co_await context_.reach(call, caller, key, kManage);
-    co_await context_.sandboxes.stop(key);
-    co_return bus::methodReturn(call);
-}
-
 async::Task<bus::Message> SandboxObject::attach(bus::Message call) {
-    bus::Caller caller = co_await context_.caller(call);
-    const sandbox::Key key = keyIn(call);
-    co_await context_.reach(call, caller, key, kManage);
-    const auto [group, pids] = bus::unpack<std::string, std::vector<std::uint32_t>>(call);
-    context_.attach(key, group, Property{"PIDs", pids}, caller);
-    co_return bus::methodReturn(call);
+    return attachBy<std::vector<std::uint32_t>>(std::move(call), "PIDs");
 }
 
 async::Task<bus::Message> SandboxObject::attachFds(bus::Message call) {
+    return attachBy<BorrowedFds>(std::move(call), "PIDFDs");
+}
+
+template <class Handles>
+async::Task<bus::Message> SandboxObject::attachBy(bus::Message call, const char* property) {
     bus::Caller caller = co_await context_.caller(call);
     const sandbox::Key key = keyIn(call);
     co_await context_.reach(call, caller, key, kManage);
-    const auto [group, pidfds] = bus::unpack<std::string, BorrowedFds>(call);
-    context_.attach(key, group, Property{"PIDFDs", pidfds}, caller);
+    const auto [group, handles] = bus::unpack<std::string, Handles>(call);
+    context_.attach(key, group, Property{property, handles}, caller);
     co_return bus::methodReturn(call);
 }
 
 async::Task<bus::Message> SandboxObject::freeze(bus::Message call) {
-    bus::Caller caller = co_await context_.caller(call);
-    const sandbox::Key key = keyIn(call);
-    co_await context_.reach(call, caller, key, kManage);
-    co_await context_.sandboxes.freeze(key);
-    co_return bus::methodReturn(call);
+    return carryOut(std::move(call), &sandbox::Sandboxes::freeze);
 }
 
 async::Task<bus::Message> SandboxObject::thaw(bus::Message call) {
+    return carryOut(std::move(call), &sandbox::Sandboxes::thaw);
+}
+
+async::Task<bus::Message> SandboxObject::stop(bus::Message call) {
+    return carryOut(std::move(call), &sandbox::Sandboxes::stop);
+}
+
+async::Task<bus::Message> SandboxObject::carryOut(bus::Message call, Context::Verb verb) {
     bus::Caller caller = co_await context_.caller(call);
-    const sandbox::Key key = keyIn(call);
-    co_await context_.reach(call, caller, key, kManage);
-    co_await context_.sandboxes.thaw(key);
-    co_return bus::methodReturn(call);
+    bus::Message reply = co_await context_.carryOut(call, caller, keyIn(call), verb);
+    co_return reply;
 }
 
 struct SandboxTable {

@@ -36,6 +36,9 @@ private:
     async::Task<bus::Message> stop(bus::Message call);
     async::Task<bus::Message> attach(bus::Message call);
     async::Task<bus::Message> attachFds(bus::Message call);
+    template <class Handles>
+    async::Task<bus::Message> attachBy(bus::Message call, const char* property);
+    async::Task<bus::Message> carryOut(bus::Message call, Context::Verb verb);
     async::Task<bus::Message> freeze(bus::Message call);
     async::Task<bus::Message> thaw(bus::Message call);
 

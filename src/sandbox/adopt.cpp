@@ -59,8 +59,7 @@ void refuseUnlessOurs(const std::string& name, const cgroup::Group& scope) {
     if (scope.owner() != ::geteuid())
         throw Error(ErrorCode::NotSupported, "the directory of unit " + quoted(name) + " belongs to uid " +
                                                  std::to_string(scope.owner()) +
-                                                 "; only a user's own manager hands "
-                                                 "such a scope to that user");
+                                                 "; only a user's own manager hands such a scope to that user");
     if (!scope.populated().value_or(false))
         throw Error(ErrorCode::UnitFailed, "unit " + quoted(name) + " has no process");
     if (scope.child(kPayload))
@@ -136,11 +135,7 @@ async::Task<void> Sandboxes::takeOver(SandboxSpec& spec, Former& former) {
     std::ranges::set_difference(scope->controllers(), scope->passedOn(), std::back_inserter(former.passedOn));
     const Furnishing furnishing{spec.record, spec.resources, plan, spec.strict};
     std::vector<limits::Skip> skipped = furnish(host_, *scope, former.controlGroup, furnishing, former.files);
-    Sandbox* reserved = registry_.find(spec.key);
-    if (!reserved || reserved->unit != spec.unit || reserved->announced)
-        throw Error(ErrorCode::Failed, "sandbox " + quoted(label(spec.key)) + " lost its reservation");
-    reserved->slice = sliceOf(former.controlGroup);
-    settleIn(*reserved, former.controlGroup, std::move(skipped));
+    settleIn(spec, former.controlGroup, std::move(skipped));
 }
 
 async::Task<void> Sandboxes::release(SandboxSpec& spec, Former& former) {

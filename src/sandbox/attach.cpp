@@ -50,12 +50,11 @@ void Sandboxes::attach(const Key& key, const std::string& name, Processes proces
     if (processes.empty()) throw Error(ErrorCode::InvalidArgument, "no process is named");
     for (Process& process : processes)
         admitProcess(process, caller, &key);
-    const std::optional<cgroup::Group> directory = registry_.scopeOf(sandbox).child(directoryOf(group));
-    if (!directory) throw Error(ErrorCode::NoSuchGroup, "the directory of group " + quoted(name) + " is gone");
+    const cgroup::Group directory = registry_.directoryOf(sandbox, group);
     for (std::size_t i = 0; i < processes.size(); ++i) {
         if (processes[i].sourceControlGroup() == group.controlGroup) continue;
         try {
-            move(processes[i], *directory, group.controlGroup, caller);
+            move(processes[i], directory, group.controlGroup, caller);
         } catch (...) {
             for (std::size_t j = i + 1; j-- > 0;)
                 moveBack(processes[j], group.controlGroup);

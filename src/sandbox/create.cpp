@@ -146,11 +146,7 @@ async::Task<void> Sandboxes::launch(SandboxSpec& spec) {
         if (process.controlGroup() != payload)
             throw Error(ErrorCode::ProcessUnknown,
                         "process " + std::to_string(process.pid()) + " did not live to see its sandbox");
-    Sandbox* reserved = registry_.find(spec.key);
-    if (!reserved || reserved->unit != spec.unit || reserved->announced)
-        throw Error(ErrorCode::Failed, "sandbox " + quoted(label(spec.key)) + " lost its reservation");
-    Sandbox& sandbox = *reserved;
-    settleIn(sandbox, path, std::move(skipped));
+    settleIn(spec, path, std::move(skipped));
 }
 
 async::Task<void> Sandboxes::startUnit(SandboxSpec& spec, const Properties& properties) {
@@ -174,14 +170,10 @@ async::Task<void> Sandboxes::startUnit(SandboxSpec& spec, const Properties& prop
                 refusal == ErrorCode::UnitExists || (refusal == ErrorCode::NoReply && ++lost < kMostLostAnswers);
             if (!again) throw;
         }
-        if (refusal == ErrorCode::NoReply) {
-            const bool started = co_await startedAfterAll(spec);
-            if (started) co_return;
-            continue;
-        }
-        std::optional<systemd::Unit> present = co_await host_.systemd.inspect(spec.unit);
-        if (isSame(spec, present)) {
-            // The same request, of which an earlier daemon had sent this call.
+        std::optional<systemd::Unit> present;
+        if (refusal == ErrorCode::UnitExists) present = co_await host_.systemd.inspect(spec.unit);
+        if (refusal == ErrorCode::NoReply || isSame(spec, present)) {
+            // The call, this one or that of an earlier daemon for the same request, may have been carried out.
             const bool started = co_await startedAfterAll(spec);
             if (started) co_return;
             continue;

@@ -80,11 +80,10 @@ async::Task<void> Sandboxes::killAll(std::string unit, std::string controlGroup)
         if (frozen && !stays) writeFreezer(groups, false);
         if (failure) std::rethrow_exception(failure);
         // Without a freezer a process may have forked away; its children cannot for ever.
-        bool left = true;
-        for (int round = 0; left && !frozen && round < kMostRounds; ++round) {
+        for (int round = 0; !frozen && round < kMostRounds; ++round) {
             const bool over = co_await emptied(host_.event, *scope, kPatienceWithKill);
-            left = !over;
-            if (left) co_await host_.systemd.killUnit(unit, SIGKILL);
+            if (over) break;
+            co_await host_.systemd.killUnit(unit, SIGKILL);
         }
     }
     const bool empty = co_await emptied(host_.event, *scope, kPatienceWithKill);

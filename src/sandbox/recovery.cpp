@@ -9,8 +9,9 @@
 #include "sandbox/settle.h"
 #include "state/marks.h"
 
-#include <algorithm>
 #include <exception>
+#include <set>
+#include <string_view>
 #include <utility>
 
 namespace scopewright::sandbox {
@@ -100,14 +101,17 @@ async::Task<void> Recovery::run() {
 /// Directories that units of ours have left: PID 1 gives up on what is nested too deep. Only those without a process,
 /// and only under names that we alone give.
 void Recovery::sweep(const std::vector<systemd::Unit>& units) const {
-    std::vector<std::string> slices = host_.config.allowedSlices;
-    slices.push_back(host_.config.defaultSlice);
+    std::set<std::string_view> known;
+    for (const systemd::Unit& unit : units)
+        known.insert(unit.name);
+    std::set<std::string> slices(host_.config.allowedSlices.begin(), host_.config.allowedSlices.end());
+    slices.insert(host_.config.defaultSlice);
     for (const std::string& slice : slices) {
         const std::optional<cgroup::Group> group =
             config::isSliceName(slice) ? host_.root.open(slicePath(slice)) : std::nullopt;
         if (!group) continue;
         for (const std::string& name : group->children()) {
-            if (!isDefaultUnit(name) || std::ranges::find(units, name, &systemd::Unit::name) != units.end()) continue;
+            if (!isDefaultUnit(name) || known.contains(name)) continue;
             try {
                 const std::optional<cgroup::Group> orphan = group->child(name);
                 if (!orphan || orphan->populated().value_or(true)) continue;

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cgroup/path.h"
+#include "sandbox/groups.h"
 
 #include <exception>
 #include <set>
@@ -37,9 +38,12 @@ const Sandbox& Registry::at(const Key& key) const {
     return found->second;
 }
 
+Sandbox& Registry::at(const Key& key) {
+    return const_cast<Sandbox&>(std::as_const(*this).at(key));
+}
+
 Sandbox& Registry::ready(const Key& key) {
-    at(key);
-    Sandbox& sandbox = *find(key);
+    Sandbox& sandbox = at(key);
     if (!sandbox.up()) throw Error(ErrorCode::Busy, "sandbox " + quoted(label(key)) + " is " + toString(sandbox.state));
     if (!sandbox.underway.empty())
         throw Error(ErrorCode::Busy, "sandbox " + quoted(label(key)) + " is being " + sandbox.underway);
@@ -75,6 +79,12 @@ cgroup::Group Registry::scopeOf(const Sandbox& sandbox) const {
     if (scope) return std::move(*scope);
     units_.recheck(sandbox.unit);
     throw Error(ErrorCode::NoSuchSandbox, "the scope of sandbox " + quoted(label(sandbox.key)) + " is gone");
+}
+
+cgroup::Group Registry::directoryOf(const Sandbox& sandbox, const Group& group) const {
+    std::optional<cgroup::Group> directory = scopeOf(sandbox).child(sandbox::directoryOf(group));
+    if (directory) return std::move(*directory);
+    throw Error(ErrorCode::NoSuchGroup, "the directory of group " + quoted(group.name) + " is gone");
 }
 
 Sandbox& Registry::add(Sandbox sandbox) {

@@ -40,6 +40,7 @@ public:
     Sandbox* find(const Key& key, std::uint64_t serial);
     /// NoSuchSandbox if there is none.
     const Sandbox& at(const Key& key) const;
+    Sandbox& at(const Key& key);
     /// The same, and Busy if it is not up or something is under way with it.
     Sandbox& ready(const Key& key);
     Sandbox* ofUnit(const std::string& unit);
@@ -58,6 +59,8 @@ public:
 
     /// NoSuchSandbox if the kernel has it no more.
     cgroup::Group scopeOf(const Sandbox& sandbox) const;
+    /// The same for a group of it, and NoSuchGroup.
+    cgroup::Group directoryOf(const Sandbox& sandbox, const Group& group) const;
 
     /// A sandbox that is not announced yet; its key and its unit must be free.
     Sandbox& add(Sandbox sandbox);

@@ -81,8 +81,13 @@ void Sandboxes::admit(SandboxSpec& spec) const {
         admitProcess(process, spec.key.uid, nullptr);
 }
 
-void Sandboxes::settleIn(Sandbox& sandbox, const std::string& controlGroup, std::vector<limits::Skip> skipped) {
+void Sandboxes::settleIn(const SandboxSpec& spec, const std::string& controlGroup, std::vector<limits::Skip> skipped) {
+    Sandbox* reserved = registry_.find(spec.key);
+    if (!reserved || reserved->unit != spec.unit || reserved->announced)
+        throw Error(ErrorCode::Failed, "sandbox " + quoted(label(spec.key)) + " lost its reservation");
+    Sandbox& sandbox = *reserved;
     registry_.place(sandbox, controlGroup);
+    sandbox.slice = sliceOf(controlGroup);
     sandbox.skipped = std::move(skipped);
     Group payload{kPayload, kPayload, controlGroup + "/" + kPayload, sandbox.resources, sandbox.skipped};
     registry_.addGroup(sandbox, std::move(payload));
@@ -115,10 +120,10 @@ const Group& Sandboxes::createGroup(const Key& key, const GroupSpec& spec) {
 async::Task<void> Sandboxes::removeGroup(Key key, std::string name) {
     if (name == kPayload)
         throw Error(ErrorCode::InvalidArgument, "group 'payload' lives as long as its sandbox; stop that instead");
-    const cgroup::Group scope = registry_.scopeOf(registry_.ready(key));
-    const std::uint64_t serial = registry_.ready(key).serial;
-    const std::string directory = directoryOf(groupOf(registry_.ready(key), name));
-    const std::optional<cgroup::Group> group = scope.child(directory);
+    const Sandbox& asked = registry_.ready(key);
+    const std::uint64_t serial = asked.serial;
+    const cgroup::Group scope = registry_.scopeOf(asked);
+    const std::optional<cgroup::Group> group = scope.child(directoryOf(groupOf(asked, name)));
     bool empty = true;
     if (group) empty = co_await emptied(host_.event, *group, kPatienceWithExits);
     if (!empty)
@@ -143,9 +148,7 @@ async::Task<void> Sandboxes::removeGroup(Key key, std::string name) {
 
 UniqueFd Sandboxes::openDirectory(const Key& key, const std::string& name) const {
     const Sandbox& sandbox = registry_.at(key);
-    const std::optional<cgroup::Group> group = registry_.scopeOf(sandbox).child(directoryOf(groupOf(sandbox, name)));
-    if (!group) throw Error(ErrorCode::NoSuchGroup, "the directory of group " + quoted(name) + " is gone");
-    return group->place();
+    return registry_.directoryOf(sandbox, groupOf(sandbox, name)).place();
 }
 
 } // namespace scopewright::sandbox

@@ -63,7 +63,6 @@ public:
 
     const Registry& registry() const noexcept { return registry_; }
     Enforcer& enforcer() noexcept { return enforcer_; }
-    const Enforcer& enforcer() const noexcept { return enforcer_; }
     systemd::UnitsObserver& unitsObserver() noexcept { return recovery_; }
     /// Those that there are for scopes.
     std::vector<std::string> controllers() const { return host_.top.controllers(); }
@@ -80,7 +79,8 @@ private:
     void admitAnother(const SandboxSpec& spec) const;
     /// Throws unless `uid` may have the process moved from where it lives; into `target`, if it is not for a new one.
     void admitProcess(Process& process, uid_t uid, const Key* target) const;
-    void settleIn(Sandbox& sandbox, const std::string& controlGroup, std::vector<limits::Skip> skipped);
+    /// What was reserved is in its place.
+    void settleIn(const SandboxSpec& spec, const std::string& controlGroup, std::vector<limits::Skip> skipped);
 
     // turn.cpp
     async::Task<void> takeTurn(const SandboxSpec& spec, bool& exists);

@@ -105,6 +105,13 @@ std::size_t countProcesses(const Property& property) {
                                      : as<std::vector<std::uint32_t>>(property, "au").size();
 }
 
+/// Before the first of them is opened.
+void checkCount(std::size_t processes, const config::Config& config) {
+    if (processes > config.processesPerCall)
+        throw Error(ErrorCode::LimitsExceeded,
+                    "more than " + std::to_string(config.processesPerCall) + " processes in one call");
+}
+
 /// `open` once for each process; the first that is not there is remembered.
 template <class Handle, class Open>
 void addEach(const std::vector<Handle>& handles, Open open, Processes& processes, std::exception_ptr& missing) {
@@ -118,11 +125,7 @@ void addEach(const std::vector<Handle>& handles, Open open, Processes& processes
     }
 }
 
-void addProcesses(const Property& property, Processes& processes, std::exception_ptr& missing,
-                  const config::Config& config) {
-    if (processes.size() + countProcesses(property) > config.processesPerCall)
-        throw Error(ErrorCode::LimitsExceeded,
-                    "more than " + std::to_string(config.processesPerCall) + " processes in one call");
+void addProcesses(const Property& property, Processes& processes, std::exception_ptr& missing) {
     if (property.name == "PIDFDs")
         addEach(as<BorrowedFds>(property, "ah").fds, Process::byFd, processes, missing);
     else
@@ -264,18 +267,15 @@ SandboxSpec parseSandbox(const Key& key, const Properties& properties, std::uint
     }
     if (spec.numbers.empty() && spec.descriptors == 0)
         throw Error(ErrorCode::InvalidArgument, "PIDs and PIDFDs are empty: PID 1 starts no scope without a process");
-    if (spec.numbers.size() + spec.descriptors > config.processesPerCall)
-        throw Error(ErrorCode::LimitsExceeded,
-                    "more than " + std::to_string(config.processesPerCall) + " processes in one call");
+    checkCount(spec.numbers.size() + spec.descriptors, config);
     place(spec, path, config);
     complete(spec);
     return spec;
 }
 
-void openProcesses(SandboxSpec& spec, const Properties& properties, const config::Config& config) {
+void openProcesses(SandboxSpec& spec, const Properties& properties) {
     for (const Property& property : properties)
-        if (property.name == "PIDs" || property.name == "PIDFDs")
-            addProcesses(property, spec.processes, spec.missing, config);
+        if (property.name == "PIDs" || property.name == "PIDFDs") addProcesses(property, spec.processes, spec.missing);
     refuseDuplicates(spec.processes);
 }
 
@@ -298,9 +298,10 @@ SandboxSpec parseAdoption(const Key& key, const std::string& unit, const Propert
 }
 
 Processes parseProcesses(const Property& named, const config::Config& config) {
+    checkCount(countProcesses(named), config);
     Processes processes;
     std::exception_ptr missing;
-    addProcesses(named, processes, missing, config);
+    addProcesses(named, processes, missing);
     if (missing) std::rethrow_exception(missing);
     refuseDuplicates(processes);
     return processes;

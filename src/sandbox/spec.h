@@ -58,7 +58,7 @@ SandboxSpec parseSandbox(const Key& key, const Properties& properties, std::uint
 
 /// Opens the processes that a CreateSandbox names, which takes descriptors: to be called when it is known that the
 /// caller may have a sandbox.
-void openProcesses(SandboxSpec& spec, const Properties& properties, const config::Config& config);
+void openProcesses(SandboxSpec& spec, const Properties& properties);
 
 /// Reads AdoptSandbox's arguments.
 SandboxSpec parseAdoption(const Key& key, const std::string& unit, const Properties& properties, std::uint64_t flags,

@@ -37,8 +37,7 @@ async::Task<void> Sandboxes::stop(Key key) {
                                  "the end of sandbox " + quoted(label(key)) + " is not over");
         if (!registry_.find(key)) co_return;
     }
-    registry_.at(key);
-    Sandbox& sandbox = *registry_.find(key);
+    Sandbox& sandbox = registry_.at(key);
     // A freeze waits for what may never come; an end does not wait for a freeze.
     if (sandbox.underway == "updated") registry_.ready(key);
     const std::string unit = sandbox.unit;

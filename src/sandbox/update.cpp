@@ -67,7 +67,7 @@ async::Task<void> Enforcer::update(Key key, limits::Resources wanted) {
 }
 
 async::Task<void> Enforcer::carryOut(Key key, limits::Resources merged) {
-    Sandbox& sandbox = *registry_.find(key);
+    Sandbox& sandbox = registry_.at(key);
     const std::optional<cgroup::Group> payload = registry_.scopeOf(sandbox).child(kPayload);
     if (!payload) throw Error(ErrorCode::NoSuchSandbox, "the payload of sandbox " + quoted(label(key)) + " is gone");
     const UniqueFd boundary = payload->boundaryFile();
@@ -138,8 +138,7 @@ async::Task<void> Enforcer::goBack(Key key, Properties back, limits::Resources e
     try {
         const std::string unit = registry_.at(key).unit;
         co_await host_.systemd.setUnitProperties(unit, back);
-        registry_.at(key);
-        Sandbox& sandbox = *registry_.find(key);
+        Sandbox& sandbox = registry_.at(key);
         const cgroup::Group scope = registry_.scopeOf(sandbox);
         std::vector<limits::Skip> unused;
         Undo unneeded;
@@ -173,8 +172,7 @@ async::Task<void> Enforcer::putInForce(Key key, limits::Resources merged, bool g
     std::ranges::move(limits::takenBack(this->plan(registry_.at(key).resources, false).files, plan.files),
                       std::back_inserter(plan.files));
 
-    registry_.at(key);
-    Sandbox& sandbox = *registry_.find(key);
+    Sandbox& sandbox = registry_.at(key);
     const cgroup::Group scope = registry_.scopeOf(sandbox);
     const std::optional<cgroup::Group> payload = scope.child(kPayload);
     if (!payload) throw Error(ErrorCode::NoSuchSandbox, "the payload of sandbox " + quoted(label(key)) + " is gone");
@@ -214,10 +212,9 @@ void Enforcer::updateGroup(const Key& key, const std::string& name, const limits
     Group& group = groupOf(sandbox, name);
     if (name == kPayload)
         throw Error(ErrorCode::InvalidArgument, "group 'payload' has its sandbox's limits; update that instead");
-    const std::optional<cgroup::Group> directory = registry_.scopeOf(sandbox).child(directoryOf(group));
-    if (!directory) throw Error(ErrorCode::NoSuchGroup, "the directory of group " + quoted(name) + " is gone");
-    refuseIfInUse(*directory, wanted);
-    sandbox::updateGroup(*directory, group, wanted, groupRules());
+    const cgroup::Group directory = registry_.directoryOf(sandbox, group);
+    refuseIfInUse(directory, wanted);
+    sandbox::updateGroup(directory, group, wanted, groupRules());
     registry_.observer().groupChanged(sandbox, group);
 }
 

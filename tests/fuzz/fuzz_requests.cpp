@@ -36,7 +36,7 @@ void asSandbox(const sandbox::Key& key, const Properties& properties) {
         expect(named > 0 && named <= kConfig.processesPerCall, "processes", spec.unit);
         accepts([&] {
             sandbox::SandboxSpec opened = sandbox::parseSandbox(key, properties, 0, kConfig);
-            sandbox::openProcesses(opened, properties, kConfig);
+            sandbox::openProcesses(opened, properties);
             expect(opened.processes.size() <= named, "processes", spec.unit);
         });
         const bool allowed =
