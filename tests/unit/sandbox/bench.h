@@ -6,6 +6,7 @@
 #include "catch.h"
 #include "daemon_world.h"
 
+#include <csignal>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,15 @@ public:
         INFO(reply->text);
         REQUIRE(reply->error.empty());
         return process;
+    }
+
+    void makeProcessGroup(const std::string& id, const std::string& name) {
+        REQUIRE(answer(manager(kRoot, "CreateGroup", id, name, Properties(), std::uint64_t(0)))->text == "");
+    }
+
+    /// By StopSandbox, or by KillSandbox with SIGKILL.
+    Pending end(const std::string& method, const std::string& id) {
+        return method == "StopSandbox" ? manager(kRoot, method, id) : manager(kRoot, method, id, std::int32_t(SIGKILL));
     }
 
     std::string path(const std::string& id) { return std::get<0>(answered(manager(kRoot, "GetSandbox", id))).path; }

@@ -19,19 +19,13 @@ std::string payload(Bench& bench) {
     return bench.scopeOf("web") + "/payload";
 }
 
-void makeProcessGroup(Bench& bench, const std::string& name) {
-    REQUIRE(
-        bench.answer(bench.manager(Bench::kRoot, "CreateGroup", "web", name, Properties(), std::uint64_t(0)))->text ==
-        "");
-}
-
 } // namespace
 
 TEST_CASE("processes join a group of a sandbox, by number and by descriptor") {
     NEEDS_CGROUPS();
     Bench bench;
     bench.sandbox("web");
-    makeProcessGroup(bench, "more");
+    bench.makeProcessGroup("web", "more");
     Child& first = bench.child();
     Child& second = bench.child();
     Child& third = bench.child();

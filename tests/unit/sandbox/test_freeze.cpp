@@ -21,12 +21,6 @@ bool frozen(Bench& bench, const std::string& group) {
     return bench.tree().read(bench.scopeOf("web") + "/" + group, "cgroup.events").find("frozen 1") != std::string::npos;
 }
 
-void makeProcessGroup(Bench& bench, const std::string& name) {
-    REQUIRE(
-        bench.answer(bench.manager(Bench::kRoot, "CreateGroup", "web", name, Properties(), std::uint64_t(0)))->text ==
-        "");
-}
-
 void write(Bench& bench, const std::string& controlGroup, const char* attribute, const char* value) {
     cgroup::Group::openRoot(bench.tree().mountPoint()).open(controlGroup)->write(attribute, value);
 }
@@ -37,7 +31,7 @@ TEST_CASE("a frozen sandbox stands still in all its groups, and runs again when 
     NEEDS_CGROUPS();
     Bench bench;
     bench.sandbox("web");
-    makeProcessGroup(bench, "more");
+    bench.makeProcessGroup("web", "more");
     REQUIRE(bench.answer(bench.createCompat("web", "c"))->text == "");
     Child& second = bench.child();
     REQUIRE(bench
@@ -73,7 +67,7 @@ TEST_CASE("a frozen sandbox can be changed, joined, signalled and stopped") {
                                     Properties(1, Property{"pids.limit", std::int64_t(50)})))
               ->text == "");
     Child& second = bench.child();
-    makeProcessGroup(bench, "more");
+    bench.makeProcessGroup("web", "more");
     CHECK(bench
               .answer(bench.manager(Bench::kRoot, "AttachProcesses", "web", "more",
                                     std::vector<std::uint32_t>{second.number()}))
@@ -102,7 +96,7 @@ TEST_CASE("the next daemon knows that a sandbox is frozen, and finishes a freeze
     NEEDS_CGROUPS();
     Bench bench;
     bench.sandbox("web");
-    makeProcessGroup(bench, "more");
+    bench.makeProcessGroup("web", "more");
     REQUIRE(bench.answer(freeze(bench))->text == "");
     bench.restart();
     CHECK(bench.state("web") == "frozen");

@@ -111,10 +111,7 @@ TEST_CASE("a process whose leader has exited is killed as well", "[fault-40][att
         Child& split = bench.child(Child::Kind::SplitLeader);
         REQUIRE(bench.tree().move(bench.scopeOf("web") + "/payload", split.pid()));
         REQUIRE(bench.tree().populated(bench.scopeOf("web") + "/payload"));
-        if (std::string(verb) == "StopSandbox")
-            REQUIRE(bench.answer(stop(bench, "web"))->text == "");
-        else
-            REQUIRE(bench.answer(kill(bench, "web", SIGKILL))->text == "");
+        REQUIRE(bench.answer(bench.end(verb, "web"))->text == "");
         CHECK(bench.until([&] { return !split.alive(); }));
         REQUIRE(bench.until([&] { return bench.emitted("SandboxRemoved") == 1; }));
         gone(bench, "web");
