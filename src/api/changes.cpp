@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "api/changes.h"
 
-#include <vector>
-
 namespace scopewright::api {
 
 Changes::Changes(bus::Connection& connection) : connection_(connection) {
@@ -10,6 +8,11 @@ Changes::Changes(bus::Connection& connection) : connection_(connection) {
     bus::check(sd_event_add_defer(connection_.event(), &source, onTurn, this), "add a turn's end");
     turn_.reset(source);
     bus::check(sd_event_source_set_enabled(source, SD_EVENT_OFF), "wait for changes");
+}
+
+void Changes::tell(std::function<void()> news) {
+    news_.push_back(std::move(news));
+    sd_event_source_set_enabled(turn_.get(), SD_EVENT_ONESHOT);
 }
 
 void Changes::add(const std::string& path, const char* interface, const char* property) {
@@ -23,6 +26,8 @@ void Changes::drop(const std::string& path) {
 
 int Changes::onTurn(sd_event_source*, void* userdata) noexcept {
     Changes& self = *static_cast<Changes*>(userdata);
+    for (const std::function<void()>& news : std::exchange(self.news_, {}))
+        news();
     for (const auto& [object, properties] : std::exchange(self.changed_, {})) {
         std::vector<char*> names;
         for (const std::string& property : properties)

@@ -381,13 +381,18 @@ ManagerObject::ManagerObject(Context& context, std::function<void()> reload)
 }
 
 void ManagerObject::emitNew(const sandbox::Sandbox& sandbox) const {
-    sd_bus_emit_signal(context_.connection.raw(), kManagerPath, kManagerInterface, "SandboxNew", "so",
-                       sandbox.key.id.c_str(), sandboxPath(sandbox.key).c_str());
+    tell("SandboxNew", sandbox);
 }
 
 void ManagerObject::emitRemoved(const sandbox::Sandbox& sandbox) const {
-    sd_bus_emit_signal(context_.connection.raw(), kManagerPath, kManagerInterface, "SandboxRemoved", "so",
-                       sandbox.key.id.c_str(), sandboxPath(sandbox.key).c_str());
+    tell("SandboxRemoved", sandbox);
+}
+
+void ManagerObject::tell(const char* signal, const sandbox::Sandbox& sandbox) const {
+    context_.changes.tell(
+        [bus = context_.connection.raw(), signal, id = sandbox.key.id, path = sandboxPath(sandbox.key)] {
+            sd_bus_emit_signal(bus, kManagerPath, kManagerInterface, signal, "so", id.c_str(), path.c_str());
+        });
 }
 
 } // namespace scopewright::api

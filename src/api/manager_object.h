@@ -26,6 +26,7 @@ public:
 private:
     friend struct ManagerTable;
 
+    void tell(const char* signal, const sandbox::Sandbox& sandbox) const;
     async::Task<bus::Message> createSandbox(bus::Message call);
     async::Task<bus::Message> adoptSandbox(bus::Message call);
     async::Task<bus::Message> attachProcesses(bus::Message call);

@@ -232,21 +232,29 @@ int SandboxObject::enumerate(sd_bus*, const char*, void* userdata, char*** nodes
 }
 
 void SandboxObject::emitNew(const sandbox::Sandbox& sandbox) const {
-    sd_bus_emit_object_added(context_.connection.raw(), sandboxPath(sandbox.key).c_str());
+    std::vector<std::string> paths{sandboxPath(sandbox.key)};
     for (const auto& [name, group] : sandbox.groups)
-        sd_bus_emit_object_added(context_.connection.raw(), groupPath(sandbox.key, name).c_str());
+        paths.push_back(groupPath(sandbox.key, name));
+    context_.changes.tell([bus = context_.connection.raw(), paths = std::move(paths)] {
+        for (const std::string& path : paths)
+            sd_bus_emit_object_added(bus, path.c_str());
+    });
 }
 
 void SandboxObject::emitRemoved(const sandbox::Sandbox& sandbox, const std::string& reason) const {
-    sd_bus* bus = context_.connection.raw();
     const std::string path = sandboxPath(sandbox.key);
+    std::vector<std::string> groups;
+    for (const auto& [name, group] : sandbox.groups)
+        groups.push_back(groupPath(sandbox.key, name));
     context_.changes.drop(path);
-    sd_bus_emit_signal(bus, path.c_str(), kSandboxInterface, "Removed", "s", reason.c_str());
-    for (const auto& [name, group] : sandbox.groups) {
-        context_.changes.drop(groupPath(sandbox.key, name));
-        emitGone(bus, groupPath(sandbox.key, name), kGroupInterface);
-    }
-    emitGone(bus, path, kSandboxInterface);
+    for (const std::string& group : groups)
+        context_.changes.drop(group);
+    context_.changes.tell([bus = context_.connection.raw(), path, groups = std::move(groups), reason] {
+        sd_bus_emit_signal(bus, path.c_str(), kSandboxInterface, "Removed", "s", reason.c_str());
+        for (const std::string& group : groups)
+            emitGone(bus, group, kGroupInterface);
+        emitGone(bus, path, kSandboxInterface);
+    });
 }
 
 void SandboxObject::emitChanged(const sandbox::Sandbox& sandbox, const char* property) const {
@@ -254,19 +262,21 @@ void SandboxObject::emitChanged(const sandbox::Sandbox& sandbox, const char* pro
 }
 
 void SandboxObject::emitGroupNew(const sandbox::Sandbox& sandbox, const sandbox::Group& group) const {
-    const std::string path = groupPath(sandbox.key, group.name);
-    sd_bus_emit_object_added(context_.connection.raw(), path.c_str());
-    sd_bus_emit_signal(context_.connection.raw(), sandboxPath(sandbox.key).c_str(), kSandboxInterface, "GroupNew", "so",
-                       group.name.c_str(), path.c_str());
+    context_.changes.tell([bus = context_.connection.raw(), path = sandboxPath(sandbox.key), name = group.name,
+                           groupPath = groupPath(sandbox.key, group.name)] {
+        sd_bus_emit_object_added(bus, groupPath.c_str());
+        sd_bus_emit_signal(bus, path.c_str(), kSandboxInterface, "GroupNew", "so", name.c_str(), groupPath.c_str());
+    });
     emitChanged(sandbox, "Groups");
 }
 
 void SandboxObject::emitGroupRemoved(const sandbox::Sandbox& sandbox, const sandbox::Group& group) const {
-    const std::string path = groupPath(sandbox.key, group.name);
-    context_.changes.drop(path);
-    emitGone(context_.connection.raw(), path, kGroupInterface);
-    sd_bus_emit_signal(context_.connection.raw(), sandboxPath(sandbox.key).c_str(), kSandboxInterface, "GroupRemoved",
-                       "so", group.name.c_str(), path.c_str());
+    context_.changes.drop(groupPath(sandbox.key, group.name));
+    context_.changes.tell([bus = context_.connection.raw(), path = sandboxPath(sandbox.key), name = group.name,
+                           groupPath = groupPath(sandbox.key, group.name)] {
+        emitGone(bus, groupPath, kGroupInterface);
+        sd_bus_emit_signal(bus, path.c_str(), kSandboxInterface, "GroupRemoved", "so", name.c_str(), groupPath.c_str());
+    });
     emitChanged(sandbox, "Groups");
 }
 

@@ -7,6 +7,7 @@
 #include "systemd/version.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <exception>
 
 namespace scopewright::api {
@@ -21,13 +22,20 @@ void reportStray(std::exception_ptr error) noexcept {
     }
 }
 
+/// Where PID 1 listens itself. Whoever has put the system bus elsewhere has another PID 1 in mind than this machine's.
+std::string socketOf(const config::Config& config, Instance instance) {
+    if (config.systemdSocket != "auto") return config.systemdSocket == "none" ? "" : config.systemdSocket;
+    const bool usual = instance == Instance::System && !::secure_getenv("DBUS_SYSTEM_BUS_ADDRESS");
+    return usual ? "/run/systemd/private" : "";
+}
+
 } // namespace
 
 Service::Published::Published(Service& service, unsigned version, cgroup::Group top)
     : sandboxes(sandbox::Host{service.connection_.event(), service.systemd_, version, service.root_.duplicate(),
                               std::move(top), service.config_},
                 service),
-      units(service.connection_, sandboxes.unitsObserver()),
+      units(service.link_, sandboxes.unitsObserver()),
       changes(service.connection_),
       context{service.connection_, service.callers_, service.operations_, sandboxes, changes, service.polkit_,
               service.config_,     version} {
@@ -44,7 +52,8 @@ Service::Service(bus::Connection& connection, cgroup::Group root, config::Config
       instance_(instance),
       callers_(connection),
       polkit_(connection),
-      systemd_(connection, config_.jobTimeout),
+      link_(connection, socketOf(config_, instance)),
+      systemd_(link_, config_.jobTimeout),
       operations_(reportStray) {}
 
 Service::~Service() {
@@ -54,6 +63,7 @@ Service::~Service() {
 }
 
 async::Task<void> Service::start() {
+    co_await link_.open(config_.jobTimeout);
     const std::string text = co_await systemd_.version();
     const unsigned version = systemd::parseVersion(text);
     if (version < systemd::kOldestVersion)
@@ -62,7 +72,6 @@ async::Task<void> Service::start() {
                                                  ", the oldest that is supported");
     cgroup::Group top = co_await findTop();
     published_.emplace(*this, version, std::move(top));
-    co_await systemd_.subscribe();
     co_await published_->sandboxes.recover();
 
     sd_bus_slot* slot = nullptr;

@@ -13,6 +13,7 @@
 #include "bus/client.h"
 #include "config/config.h"
 #include "sandbox/sandboxes.h"
+#include "systemd/link.h"
 #include "systemd/manager.h"
 #include "systemd/units.h"
 
@@ -28,7 +29,7 @@ class Service final : private sandbox::Observer {
 public:
     using LoadConfig = std::function<config::Config()>;
 
-    /// `loadConfig` is what Reload calls; without it Reload keeps what there is. Blocks until the bus has the matches.
+    /// `loadConfig` is what Reload calls; without it Reload keeps what there is.
     Service(bus::Connection& connection, cgroup::Group root, config::Config config, LoadConfig loadConfig = {},
             Instance instance = Instance::System);
     Service(Service&&) = delete;
@@ -87,6 +88,7 @@ private:
     Instance instance_;
     bus::Callers callers_;
     auth::Polkit polkit_;
+    systemd::Link link_;
     systemd::Manager systemd_;
     std::optional<Published> published_;
     async::Scope operations_; ///< last, so that its tasks end before what they use

@@ -82,4 +82,10 @@ Slot Connection::matchNow(const std::string& rule, sd_bus_message_handler_t call
     return Slot(slot);
 }
 
+Slot Connection::matchSoon(const std::string& rule, sd_bus_message_handler_t callback, void* userdata) {
+    sd_bus_slot* slot = nullptr;
+    check(sd_bus_add_match_async(raw(), &slot, rule.c_str(), callback, nullptr, userdata), "add a match rule");
+    return Slot(slot);
+}
+
 } // namespace scopewright::bus

@@ -70,8 +70,11 @@ public:
     /// Sends `request` and waits for the answer; an error answer, or none within `timeout`, is thrown as Error.
     async::Task<Message> call(Message request, std::chrono::microseconds timeout);
 
-    /// Adds a match and waits for the bus to have it: only for start-up, where blocking is allowed.
+    /// Adds a match and waits for the bus to have it: only for start-up, where blocking is allowed, and for connections
+    /// that are no bus's, where there is nothing to wait for.
     Slot matchNow(const std::string& rule, sd_bus_message_handler_t callback, void* userdata);
+    /// Adds a match: the bus has it before it sees anything that is sent later.
+    Slot matchSoon(const std::string& rule, sd_bus_message_handler_t callback, void* userdata);
 
 private:
     BusHandle bus_;

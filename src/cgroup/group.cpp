@@ -179,6 +179,13 @@ void Group::removeChild(const std::string& name) const {
     if (!removeDirectory(fd(), name)) throw errnoError("remove group " + quoted(name));
 }
 
+/// The kernel counts a group's links as other file systems do: two, and one for each directory in it.
+bool Group::hasChildren() const {
+    struct stat status {};
+    if (::fstat(fd(), &status) < 0) throw errnoError("look at a group");
+    return status.st_nlink != 2;
+}
+
 std::vector<std::string> Group::children() const {
     std::vector<std::string> names;
     eachSubdirectory(fd(), [&](std::string_view name) {
@@ -281,6 +288,7 @@ std::vector<std::string> Group::passedOn() const {
 }
 
 std::vector<std::string> Group::enable(const std::vector<std::string>& wanted) const {
+    if (wanted.empty()) return {};
     const std::vector<std::string> enabled = passedOn();
     std::vector<std::string> missing;
     std::ranges::copy_if(wanted, std::back_inserter(missing), [&](const std::string& controller) {

@@ -33,6 +33,8 @@ public:
     void removeChild(const std::string& name) const;
 
     std::vector<std::string> children() const;
+    /// Whether there are any, without reading their names.
+    bool hasChildren() const;
 
     /// Calls `see` with this group and every one below it, one descriptor at a time however deep they nest. Groups that
     /// come or go meanwhile may be missed.

@@ -63,6 +63,13 @@ bool isWeightFormula(std::string_view text) {
     return text == "linear" || text == "quadratic";
 }
 
+bool isSocket(std::string_view text) {
+    constexpr std::size_t kLongest = 107; // sun_path of unix(7)
+    constexpr std::string_view kEndsAnAddress = ",;%=";
+    return text == "auto" || text == "none" ||
+           (text.starts_with('/') && text.size() <= kLongest && text.find_first_of(kEndsAnAddress) == text.npos);
+}
+
 bool isReservation(std::string_view text) {
     return text == "both" || text == "min" || text == "low";
 }
@@ -128,6 +135,8 @@ constexpr std::array kOptions{
            "whether to stay as long as there is a sandbox"},
     Option{"daemon", "log-level", Threshold{&Config::logLevel},
            "error, warning, info or debug"},
+    Option{"daemon", "systemd-socket", Word{&Config::systemdSocket, isSocket, "\"auto\", \"none\" or an absolute path"},
+           "PID 1's own socket, through which it is asked; none: through the bus"},
 
     Option{"limits", "sandboxes", Count{&Config::sandboxes, 1, 1048576},
            "how many sandboxes there may be in all"},

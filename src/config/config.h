@@ -37,6 +37,7 @@ struct Config {
     std::chrono::microseconds idleTimeout = std::chrono::seconds(30);
     bool stayWithSandboxes = false;
     log::Level logLevel = log::Level::Info;
+    std::string systemdSocket = "auto";
 
     // [limits]
     std::uint32_t sandboxes = 16384;

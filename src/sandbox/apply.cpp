@@ -68,6 +68,7 @@ void Undo::run() noexcept {
 
 void writeFiles(const cgroup::Group& group, const std::vector<limits::FileValue>& files, bool growing, Refusal refusal,
                 std::vector<limits::Skip>& skipped, Undo& undo) {
+    if (files.empty()) return;
     const std::vector<std::string> available = group.controllers();
     for (const limits::FileValue& file : limits::inOrder(files, growing)) {
         if (!file.controller.empty() && !has(available, file.controller)) {

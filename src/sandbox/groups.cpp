@@ -173,6 +173,7 @@ void forgetIntent(int boundary) noexcept {
 }
 
 void removeRemains(const cgroup::Group& scope) {
+    if (!scope.hasChildren()) return;
     for (const std::string& name : scope.children()) {
         const std::optional<cgroup::Group> group = scope.child(name);
         if (!group) continue;

@@ -80,6 +80,8 @@ async::Task<void> Sandboxes::end(std::string unit, std::string controlGroup) {
     }
     if (!empty) log::warning("killed processes are slow to leave; PID 1 is asked to stop unit " + unit);
     co_await host_.systemd.stopUnit(unit);
+    // The job is over, or there was none to be had, and the kernel says that nothing is left.
+    if (!host_.root.open(controlGroup)) co_return;
     const Deadline deadline(kPatienceWithKernel);
     for (;;) {
         std::optional<systemd::Unit> seen = co_await host_.systemd.inspect(unit);

@@ -33,8 +33,6 @@ async::Task<bool> settledAt(sd_event* event, const cgroup::Group& group, std::st
                             Deadline deadline);
 
 /// Waits until nothing lives in the group or below it.
-inline async::Task<bool> emptied(sd_event* event, const cgroup::Group& group, bus::Microseconds patience) {
-    return settledAt(event, group, "populated", false, Deadline(patience));
-}
+async::Task<bool> emptied(sd_event* event, const cgroup::Group& group, bus::Microseconds patience);
 
 } // namespace scopewright::sandbox

@@ -8,11 +8,7 @@
 
 namespace scopewright::systemd {
 
-Jobs::Jobs(bus::Connection& connection)
-    : connection_(connection),
-      match_(connection.matchNow("type='signal',sender='org.freedesktop.systemd1',path='/org/freedesktop/systemd1',"
-                                 "interface='org.freedesktop.systemd1.Manager',member='JobRemoved'",
-                                 onJobRemoved, this)) {}
+Jobs::Jobs(Link& link) : link_(link), jobRemoved_(link, "JobRemoved", onJobRemoved, this) {}
 
 int Jobs::onJobRemoved(sd_bus_message* message, void* userdata, sd_bus_error*) noexcept {
     Jobs& self = *static_cast<Jobs*>(userdata);
@@ -69,7 +65,7 @@ async::Task<std::optional<std::string>> Jobs::Watch::result(Job job, bus::Micros
         async::Completion<bool> over;
         waiting_ = &over;
         bus::Source timer = bus::addTimer(
-            jobs_.connection_.event(), patience,
+            jobs_.link_.connection().event(), patience,
             [](sd_event_source*, std::uint64_t, void* userdata) noexcept {
                 static_cast<async::Completion<bool>*>(userdata)->complete(false);
                 return 0;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The one JobRemoved match. A watch is armed before the call that makes the job, and remembers signals that come
+// The one JobRemoved watch. A watch is armed before the call that makes the job, and remembers signals that come
 // before the reply, so that no order of the two loses the result.
 #pragma once
 
 #include "async/completion.h"
 #include "bus/bus.h"
 #include "bus/loop.h"
+#include "systemd/link.h"
 
 #include <functional>
 #include <map>
@@ -27,8 +28,7 @@ struct Job {
 
 class Jobs {
 public:
-    /// Blocks until the bus has the match: only for start-up.
-    explicit Jobs(bus::Connection& connection);
+    explicit Jobs(Link& link);
     Jobs(Jobs&&) = delete;
 
     class Watch {
@@ -58,10 +58,10 @@ public:
 private:
     static int onJobRemoved(sd_bus_message* message, void* userdata, sd_bus_error*) noexcept;
 
-    bus::Connection& connection_;
+    Link& link_;
     std::multimap<std::string, Watch*> watches_;
     std::function<void(const std::string&)> others_;
-    bus::Slot match_;
+    Link::Watch jobRemoved_;
 };
 
 } // namespace scopewright::systemd

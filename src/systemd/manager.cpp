@@ -50,22 +50,16 @@ std::vector<Unit> readUnits(const bus::Message& reply) {
 
 } // namespace
 
-Manager::Manager(bus::Connection& connection, const bus::Microseconds& patience)
-    : connection_(connection), patience_(patience), jobs_(connection) {}
+Manager::Manager(Link& link, const bus::Microseconds& patience) : link_(link), patience_(patience), jobs_(link) {}
 
-bus::Message Manager::request(const char* member) const {
-    return bus::methodCall(connection_.raw(), kDestination, kPath, kInterface, member);
-}
-
-async::Task<void> Manager::subscribe() {
-    bus::Message call = request("Subscribe");
-    co_await connection_.call(call, patience_);
+bus::Message Manager::request(const char* member) {
+    return bus::methodCall(link_.connection().raw(), kDestination, kPath, kInterface, member);
 }
 
 async::Task<std::string> Manager::managerProperty(const char* property) {
     bus::Message call =
-        bus::methodCall(connection_.raw(), kDestination, kPath, kProperties, "Get", kInterface, property);
-    bus::Message reply = co_await connection_.call(call, patience_);
+        bus::methodCall(link_.connection().raw(), kDestination, kPath, kProperties, "Get", kInterface, property);
+    bus::Message reply = co_await link_.connection().call(call, patience_);
     Value value;
     bus::read(reply.raw(), value);
     const std::string* text = std::get_if<std::string>(&value);
@@ -87,7 +81,7 @@ async::Task<void> Manager::startScope(std::string unit, Properties properties) {
     bus::append(call.raw(), "fail");
     bus::append(call.raw(), properties);
     bus::check(sd_bus_message_append(call.raw(), "a(sa(sv))", 0), "append no auxiliary units");
-    bus::Message reply = co_await connection_.call(call, patience_);
+    bus::Message reply = co_await link_.connection().call(call, patience_);
     const Job job = jobIn(reply);
     co_await awaitJob(watch, unit, job, "start");
 }
@@ -99,7 +93,7 @@ async::Task<void> Manager::stopUnit(std::string unit) {
     bus::append(call.raw(), "replace");
     Job job;
     try {
-        bus::Message reply = co_await connection_.call(call, patience_);
+        bus::Message reply = co_await link_.connection().call(call, patience_);
         job = jobIn(reply);
     } catch (const Error& error) {
         if (error.code() == ErrorCode::NoSuchUnit) co_return;
@@ -140,7 +134,7 @@ async::Task<void> Manager::resetFailed(std::string unit) {
     bus::Message call = request("ResetFailedUnit");
     bus::append(call.raw(), unit);
     try {
-        co_await connection_.call(call, patience_);
+        co_await link_.connection().call(call, patience_);
     } catch (const Error& error) {
         if (error.code() != ErrorCode::NoSuchUnit) throw;
     }
@@ -152,7 +146,7 @@ async::Task<void> Manager::setUnitProperties(std::string unit, Properties proper
     bus::append(call.raw(), unit);
     bus::append(call.raw(), true);
     bus::append(call.raw(), properties);
-    co_await connection_.call(call, patience_);
+    co_await link_.connection().call(call, patience_);
 }
 
 async::Task<void> Manager::killUnit(std::string unit, int signal) {
@@ -160,14 +154,14 @@ async::Task<void> Manager::killUnit(std::string unit, int signal) {
     bus::append(call.raw(), unit);
     bus::append(call.raw(), "all");
     bus::append(call.raw(), static_cast<std::int32_t>(signal));
-    co_await connection_.call(call, patience_);
+    co_await link_.connection().call(call, patience_);
 }
 
 async::Task<std::optional<Unit>> Manager::inspect(std::string unit) {
     bus::Message call = request("ListUnitsByNames");
     const std::vector<std::string> names(1, unit);
     bus::append(call.raw(), names);
-    bus::Message reply = co_await connection_.call(call, patience_);
+    bus::Message reply = co_await link_.connection().call(call, patience_);
     std::vector<Unit> units = readUnits(reply);
     if (units.empty() || !units.front().exists()) co_return std::nullopt;
     co_return units.front();
@@ -188,9 +182,9 @@ async::Task<bus::Microseconds> Manager::stopTimeout(std::string unit) {
 }
 
 async::Task<Value> Manager::unitProperty(std::string unit, std::string interface, std::string property) {
-    bus::Message call = bus::methodCall(connection_.raw(), kDestination, unitPath(unit).c_str(), kProperties, "Get",
-                                        interface, property);
-    bus::Message reply = co_await connection_.call(call, patience_);
+    bus::Message call = bus::methodCall(link_.connection().raw(), kDestination, unitPath(unit).c_str(), kProperties,
+                                        "Get", interface, property);
+    bus::Message reply = co_await link_.connection().call(call, patience_);
     Value value;
     bus::read(reply.raw(), value);
     co_return value;
@@ -198,8 +192,9 @@ async::Task<Value> Manager::unitProperty(std::string unit, std::string interface
 
 async::Task<Properties> Manager::scopeProperties(std::string unit) {
     const std::string path = unitPath(unit);
-    bus::Message call = bus::methodCall(connection_.raw(), kDestination, path.c_str(), kProperties, "GetAll", kScope);
-    bus::Message reply = co_await connection_.call(call, patience_);
+    bus::Message call =
+        bus::methodCall(link_.connection().raw(), kDestination, path.c_str(), kProperties, "GetAll", kScope);
+    bus::Message reply = co_await link_.connection().call(call, patience_);
     sd_bus_message* m = reply.raw();
     Properties properties;
     // Some two hundred of them, which is more than a caller of ours may send at once.
@@ -218,7 +213,7 @@ async::Task<std::vector<Unit>> Manager::listScopes() {
     const std::vector<std::string> patterns(1, "*.scope");
     bus::append(call.raw(), states);
     bus::append(call.raw(), patterns);
-    bus::Message reply = co_await connection_.call(call, patience_);
+    bus::Message reply = co_await link_.connection().call(call, patience_);
     co_return readUnits(reply);
 }
 

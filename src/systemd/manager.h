@@ -29,10 +29,10 @@ struct Unit {
 class Manager {
 public:
     /// `patience` bounds each single call and each wait for a job; it may change under this object.
-    Manager(bus::Connection& connection, const bus::Microseconds& patience);
+    Manager(Link& link, const bus::Microseconds& patience);
 
-    /// Makes PID 1 send its signals to this connection.
-    async::Task<void> subscribe();
+    /// Whether only PID 1 itself can have sent its signals.
+    bool direct() const noexcept { return link_.direct(); }
 
     async::Task<std::string> version();
 
@@ -77,11 +77,11 @@ public:
 private:
     async::Task<void> awaitJob(Jobs::Watch& watch, std::string unit, Job job, std::string verb);
     async::Task<bool> jobPending(std::string unit, std::string job);
-    bus::Message request(const char* member) const;
+    bus::Message request(const char* member);
     async::Task<std::string> managerProperty(const char* property);
     async::Task<Value> unitProperty(std::string unit, std::string interface, std::string property);
 
-    bus::Connection& connection_;
+    Link& link_;
     const bus::Microseconds& patience_;
     Jobs jobs_;
 };

@@ -8,12 +8,6 @@ namespace scopewright::systemd {
 
 namespace {
 
-std::string managerSignal(const char* member) {
-    return std::string("type='signal',sender='org.freedesktop.systemd1',path='/org/freedesktop/systemd1',"
-                       "interface='org.freedesktop.systemd1.Manager',member='") +
-           member + "'";
-}
-
 template <class Act>
 int guarded(const char* what, Act act) noexcept {
     try {
@@ -26,14 +20,17 @@ int guarded(const char* what, Act act) noexcept {
 
 } // namespace
 
-Units::Units(bus::Connection& connection, UnitsObserver& observer)
+Units::Units(Link& link, UnitsObserver& observer)
     : observer_(observer),
-      unitRemoved_(connection.matchNow(managerSignal("UnitRemoved"), onUnitRemoved, this)),
-      reloading_(connection.matchNow(managerSignal("Reloading"), onReloading, this)),
-      newOwner_(connection.matchNow("type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
-                                    "interface='org.freedesktop.DBus',member='NameOwnerChanged',"
-                                    "arg0='org.freedesktop.systemd1'",
-                                    onNewOwner, this)) {}
+      link_(link),
+      unitRemoved_(link, "UnitRemoved", onUnitRemoved, this),
+      reloading_(link, "Reloading", onReloading, this) {
+    link.onReturn([&observer] { observer.recheckAll(); });
+}
+
+Units::~Units() {
+    link_.onReturn({});
+}
 
 int Units::onUnitRemoved(sd_bus_message* message, void* userdata, sd_bus_error*) noexcept {
     return guarded("UnitRemoved", [&] {
@@ -46,14 +43,6 @@ int Units::onReloading(sd_bus_message* message, void* userdata, sd_bus_error*) n
     return guarded("Reloading", [&] {
         const auto [active] = bus::unpack<bool>(bus::Message::share(message));
         if (!active) static_cast<Units*>(userdata)->observer_.recheckAll();
-    });
-}
-
-int Units::onNewOwner(sd_bus_message* message, void* userdata, sd_bus_error*) noexcept {
-    return guarded("NameOwnerChanged", [&] {
-        const auto [name, before, now] =
-            bus::unpack<std::string, std::string, std::string>(bus::Message::share(message));
-        if (!now.empty()) static_cast<Units*>(userdata)->observer_.recheckAll();
     });
 }
 

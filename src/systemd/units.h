@@ -3,7 +3,7 @@
 // send one that looks like PID 1's, so nothing is concluded from it.
 #pragma once
 
-#include "bus/bus.h"
+#include "systemd/link.h"
 
 #include <string>
 
@@ -22,19 +22,18 @@ protected:
 
 class Units {
 public:
-    /// Blocks until the bus has the matches: only for start-up.
-    Units(bus::Connection& connection, UnitsObserver& observer);
+    Units(Link& link, UnitsObserver& observer);
     Units(Units&&) = delete;
+    ~Units();
 
 private:
     static int onUnitRemoved(sd_bus_message* message, void* userdata, sd_bus_error*) noexcept;
     static int onReloading(sd_bus_message* message, void* userdata, sd_bus_error*) noexcept;
-    static int onNewOwner(sd_bus_message* message, void* userdata, sd_bus_error*) noexcept;
 
     UnitsObserver& observer_;
-    bus::Slot unitRemoved_;
-    bus::Slot reloading_;
-    bus::Slot newOwner_;
+    Link& link_;
+    Link::Watch unitRemoved_;
+    Link::Watch reloading_;
 };
 
 } // namespace scopewright::systemd

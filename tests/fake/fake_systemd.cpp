@@ -132,7 +132,7 @@ void FakeSystemd::remove(const std::string& name) {
     log_.push_back("UnitRemoved " + name);
     char* path = nullptr;
     sd_bus_path_encode("/org/freedesktop/systemd1/unit", name.c_str(), &path);
-    if (subscribed_ && !quiet) emit(kUniqueName, "UnitRemoved", "so", name.c_str(), path);
+    if (!quiet) emit(kUniqueName, "UnitRemoved", "so", name.c_str(), path);
     std::free(path);
 }
 
@@ -236,7 +236,7 @@ void FakeSystemd::reload() {
         for (const auto& [name, unit] : units_) {
             char* path = nullptr;
             sd_bus_path_encode("/org/freedesktop/systemd1/unit", name.c_str(), &path);
-            if (subscribed_ && !quiet) emit(kUniqueName, member, "so", name.c_str(), path);
+            if (!quiet) emit(kUniqueName, member, "so", name.c_str(), path);
             std::free(path);
         }
     emit(kUniqueName, "Reloading", "b", 0);

@@ -63,6 +63,9 @@ public:
     /// Serves `bus`. On a socketpair the messages carry PID 1's unique name, as a bus would see to.
     void attach(sd_bus* bus, bool direct);
     void detach();
+    /// A connection of somebody who has come to PID 1's own socket, until it leaves.
+    void join(sd_bus* connection);
+    void leave(sd_bus* connection);
 
     CgroupTree& tree() noexcept { return tree_; }
 
@@ -96,6 +99,9 @@ public:
     /// A JobRemoved that does not come from PID 1.
     void spoofJobRemoved(const std::string& unit, std::uint32_t job, const std::string& result);
     std::uint32_t lastJob() const noexcept { return lastJob_; }
+
+    /// Has somebody on the bus asked for all signals about units?
+    bool subscribed() const noexcept { return subscribed_; }
 
     /// What was asked and what came of it, in order: "StartTransientUnit x.scope", "JobRemoved x.scope done", …
     const std::vector<std::string>& log() const noexcept { return log_; }
@@ -156,6 +162,7 @@ private:
     sd_bus_slot* slot_ = nullptr;
     bool direct_ = false;
     bool subscribed_ = false;
+    std::map<sd_bus*, sd_bus_slot*> guests_; ///< on PID 1's own socket
     std::uint32_t lastJob_ = 0;
     std::map<std::string, Unit> units_;
     std::vector<std::string> log_;

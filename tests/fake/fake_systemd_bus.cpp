@@ -9,7 +9,6 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdarg>
 #include <cstdlib>
 #include <cstring>
 #include <sstream>
@@ -93,57 +92,6 @@ std::string unitOf(const std::string& controlGroup) {
 }
 
 } // namespace
-
-void FakeSystemd::attach(sd_bus* bus, bool direct) {
-    detach();
-    bus_ = sd_bus_ref(bus);
-    direct_ = direct;
-    checked(sd_bus_add_fallback(bus_, &slot_, kPath, onCall, this));
-}
-
-void FakeSystemd::detach() {
-    slot_ = sd_bus_slot_unref(slot_);
-    bus_ = sd_bus_unref(bus_);
-    subscribed_ = false;
-}
-
-int FakeSystemd::send(sd_bus_message* message, const char* sender) {
-    if (direct_) checked(sd_bus_message_set_sender(message, sender));
-    const int result = sd_bus_send(nullptr, message, nullptr);
-    sd_bus_message_unref(message);
-    return result < 0 ? result : 1;
-}
-
-int FakeSystemd::reply(sd_bus_message* call, const char* types, ...) {
-    sd_bus_message* answer = nullptr;
-    checked(sd_bus_message_new_method_return(call, &answer));
-    if (types) {
-        std::va_list arguments;
-        va_start(arguments, types);
-        const int result = sd_bus_message_appendv(answer, types, arguments);
-        va_end(arguments);
-        checked(result);
-    }
-    return send(answer, kUniqueName);
-}
-
-int FakeSystemd::refuse(sd_bus_message* call, const std::string& name, const std::string& why) {
-    sd_bus_message* answer = nullptr;
-    checked(sd_bus_message_new_method_errorf(call, &answer, name.c_str(), "%s", why.c_str()));
-    return send(answer, kUniqueName);
-}
-
-void FakeSystemd::emit(const char* sender, const char* member, const char* types, ...) {
-    if (!bus_) return;
-    sd_bus_message* signal = nullptr;
-    checked(sd_bus_message_new_signal(bus_, &signal, kPath, kManager, member));
-    std::va_list arguments;
-    va_start(arguments, types);
-    const int result = sd_bus_message_appendv(signal, types, arguments);
-    va_end(arguments);
-    checked(result);
-    send(signal, sender);
-}
 
 int FakeSystemd::onCall(sd_bus_message* m, void* userdata, sd_bus_error*) noexcept {
     FakeSystemd& self = *static_cast<FakeSystemd*>(userdata);

@@ -95,7 +95,8 @@ void Link::emit(const std::string& sender, bus::Message message) {
     bus::check(sd_bus_send(peer(), message.raw(), nullptr), "send a message");
 }
 
-std::size_t Link::emitted(const std::string& member) const {
+std::size_t Link::emitted(const std::string& member) {
+    settle();
     return static_cast<std::size_t>(
         std::count_if(signals_.begin(), signals_.end(), [&](const Signal& signal) { return signal.member == member; }));
 }

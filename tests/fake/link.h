@@ -93,7 +93,8 @@ public:
 
     /// What the daemon has emitted, oldest first.
     std::vector<Signal>& signals() noexcept { return signals_; }
-    std::size_t emitted(const std::string& member) const;
+    /// How many of that name; what is yet to be sent in this turn of the loop is sent first.
+    std::size_t emitted(const std::string& member);
 
     static void unexpected(std::exception_ptr error) noexcept;
 

@@ -2,12 +2,14 @@
 #include "systemd/jobs.h"
 
 #include "catch.h"
+#include "systemd/pid1.h"
 #include "world.h"
 
 using namespace scopewright;
 using namespace std::chrono_literals;
 using scopewright::fake::FakeSystemd;
 using scopewright::fake::Link;
+using scopewright::tests::OnTheBus;
 
 namespace {
 
@@ -48,7 +50,8 @@ async::Task<void> awaitTwo(systemd::Jobs& jobs, std::string unit, std::vector<st
 
 TEST_CASE("a job's result wakes the one who waits for it") {
     Link link;
-    systemd::Jobs jobs(link.connection());
+    OnTheBus pid1(link.connection());
+    systemd::Jobs jobs(pid1.link);
     Result result;
     int ended = 0;
     async::Scope scope(Link::unexpected);
@@ -60,7 +63,8 @@ TEST_CASE("a job's result wakes the one who waits for it") {
 
 TEST_CASE("a job's result that came before anyone asked is remembered") {
     Link link;
-    systemd::Jobs jobs(link.connection());
+    OnTheBus pid1(link.connection());
+    systemd::Jobs jobs(pid1.link);
     systemd::Jobs::Watch watch(jobs, "a.scope");
     removed(link, 1, "a.scope", "failed");
     removed(link, 2, "a.scope", "done");
@@ -71,7 +75,8 @@ TEST_CASE("a job's result that came before anyone asked is remembered") {
 
 TEST_CASE("the signals of other jobs, of other units and of other senders are ignored", "[fault-18][attack-43]") {
     Link link;
-    systemd::Jobs jobs(link.connection());
+    OnTheBus pid1(link.connection());
+    systemd::Jobs jobs(pid1.link);
     Result result;
     int ended = 0;
     async::Scope scope(Link::unexpected);
@@ -88,7 +93,8 @@ TEST_CASE("the signals of other jobs, of other units and of other senders are ig
 
 TEST_CASE("a job that does not end costs the patience and no more") {
     Link link;
-    systemd::Jobs jobs(link.connection());
+    OnTheBus pid1(link.connection());
+    systemd::Jobs jobs(pid1.link);
     systemd::Jobs::Watch watch(jobs, "a.scope");
     CHECK(link.await(watch.result(job(1), 5ms)) == std::nullopt);
     removed(link, 1, "a.scope", "done");
@@ -97,7 +103,8 @@ TEST_CASE("a job that does not end costs the patience and no more") {
 
 TEST_CASE("two watches of one unit are both told") {
     Link link;
-    systemd::Jobs jobs(link.connection());
+    OnTheBus pid1(link.connection());
+    systemd::Jobs jobs(pid1.link);
     Result first;
     Result second;
     int ended = 0;
@@ -112,7 +119,8 @@ TEST_CASE("two watches of one unit are both told") {
 
 TEST_CASE("a woken task may watch the same unit again") {
     Link link;
-    systemd::Jobs jobs(link.connection());
+    OnTheBus pid1(link.connection());
+    systemd::Jobs jobs(pid1.link);
     std::vector<std::string> results;
     async::Scope scope(Link::unexpected);
     scope.spawn(awaitTwo(jobs, "a.scope", results));
@@ -124,7 +132,8 @@ TEST_CASE("a woken task may watch the same unit again") {
 
 TEST_CASE("a watch that is gone is not told") {
     Link link;
-    systemd::Jobs jobs(link.connection());
+    OnTheBus pid1(link.connection());
+    systemd::Jobs jobs(pid1.link);
     Result result;
     int ended = 0;
     {
@@ -138,7 +147,8 @@ TEST_CASE("a watch that is gone is not told") {
 
 TEST_CASE("five hundred watches each get their own result") {
     Link link;
-    systemd::Jobs jobs(link.connection());
+    OnTheBus pid1(link.connection());
+    systemd::Jobs jobs(pid1.link);
     std::vector<Result> results(500);
     int ended = 0;
     async::Scope scope(Link::unexpected);
@@ -153,7 +163,8 @@ TEST_CASE("five hundred watches each get their own result") {
 
 TEST_CASE("a JobRemoved that cannot be read harms nobody") {
     Link link;
-    systemd::Jobs jobs(link.connection());
+    OnTheBus pid1(link.connection());
+    systemd::Jobs jobs(pid1.link);
     systemd::Jobs::Watch watch(jobs, "a.scope");
     sd_bus_message* raw = nullptr;
     bus::check(sd_bus_message_new_signal(link.peer(), &raw, "/org/freedesktop/systemd1",

@@ -2,6 +2,7 @@
 #include "systemd/manager.h"
 
 #include "catch.h"
+#include "systemd/pid1.h"
 #include "world.h"
 
 #include <sys/wait.h>
@@ -30,12 +31,13 @@ Properties scopeOf(std::uint32_t pid) {
 }
 
 struct Bench {
-    explicit Bench(bus::Microseconds bound = 10s) : patience(bound), manager(world.connection(), patience) {}
+    explicit Bench(bus::Microseconds bound = 10s) : patience(bound), manager(pid1.link, patience) {}
     ~Bench() { CHECK(world.systemd.misuses() == std::vector<std::string>{}); }
 
     void start(const std::string& unit) { world.await(manager.startScope(unit, scopeOf(child.number()))); }
 
     World world;
+    tests::OnTheBus pid1{world.connection()};
     bus::Microseconds patience;
     systemd::Manager manager;
     Child& child = world.child();

@@ -2,12 +2,14 @@
 #include "systemd/units.h"
 
 #include "catch.h"
+#include "systemd/pid1.h"
 #include "world.h"
 
 #include <algorithm>
 
 using namespace scopewright;
 using scopewright::fake::World;
+using scopewright::tests::OnTheBus;
 
 namespace {
 
@@ -21,20 +23,15 @@ public:
     int all = 0;
 };
 
-void subscribe(World& world) {
-    bus::Message call = bus::methodCall(world.connection().raw(), "org.freedesktop.systemd1",
-                                        "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "Subscribe");
-    world.await(world.connection().call(call, World::kPatience));
-}
-
 } // namespace
 
 TEST_CASE("a unit that ends is looked at again") {
     if (const std::string why = fake::CgroupTree::whyNot(); !why.empty()) SKIP_TEST(why);
     World world;
     Notes notes;
-    systemd::Units units(world.connection(), notes);
-    subscribe(world);
+    OnTheBus pid1(world.connection());
+    systemd::Units units(pid1.link, notes);
+    world.settle();
     fake::Child& child = world.child();
     world.systemd.addUnit("a.scope", "x", "active", {child.pid()});
     child.kill();
@@ -47,8 +44,9 @@ TEST_CASE("after a daemon-reload everything is looked at again, once it is over"
     if (const std::string why = fake::CgroupTree::whyNot(); !why.empty()) SKIP_TEST(why);
     World world;
     Notes notes;
-    systemd::Units units(world.connection(), notes);
-    subscribe(world);
+    OnTheBus pid1(world.connection());
+    systemd::Units units(pid1.link, notes);
+    world.settle();
     world.systemd.addUnit("a.scope", "x", "failed");
     world.systemd.addUnit("b.scope", "x", "failed");
     world.systemd.reload();
@@ -60,7 +58,8 @@ TEST_CASE("a new owner of PID 1's name makes everything be looked at again, othe
     if (const std::string why = fake::CgroupTree::whyNot(); !why.empty()) SKIP_TEST(why);
     World world;
     Notes notes;
-    systemd::Units units(world.connection(), notes);
+    OnTheBus pid1(world.connection());
+    systemd::Units units(pid1.link, notes);
     world.driver.ownerChanged("org.example", ":1.1", "");
     world.driver.ownerChanged(":1.5", ":1.5", "");
     world.settle();
@@ -77,7 +76,8 @@ TEST_CASE("no signal arrives once the watch is gone") {
     if (const std::string why = fake::CgroupTree::whyNot(); !why.empty()) SKIP_TEST(why);
     World world;
     Notes notes;
-    { systemd::Units units(world.connection(), notes); }
+    OnTheBus pid1(world.connection());
+    { systemd::Units units(pid1.link, notes); }
     world.driver.ownerChanged("org.freedesktop.systemd1", ":1.1", "");
     world.systemd.reload();
     world.settle();

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// How the fake PID 1 talks: to a bus, and to those who came to its own socket.
+#include "fake_systemd.h"
+
+#include <cerrno>
+#include <cstdarg>
+#include <cstring>
+#include <stdexcept>
+#include <vector>
+
+namespace scopewright::fake {
+
+namespace {
+
+constexpr const char* kName = "org.freedesktop.systemd1";
+constexpr const char* kPath = "/org/freedesktop/systemd1";
+constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
+
+int checked(int result) {
+    if (result < 0) throw std::runtime_error(std::string("sd-bus: ") + std::strerror(-result));
+    return result;
+}
+
+} // namespace
+
+void FakeSystemd::attach(sd_bus* bus, bool direct) {
+    detach();
+    bus_ = sd_bus_ref(bus);
+    direct_ = direct;
+    checked(sd_bus_add_fallback(bus_, &slot_, kPath, onCall, this));
+}
+
+void FakeSystemd::detach() {
+    slot_ = sd_bus_slot_unref(slot_);
+    bus_ = sd_bus_unref(bus_);
+    subscribed_ = false;
+}
+
+void FakeSystemd::join(sd_bus* connection) {
+    checked(sd_bus_add_fallback(connection, &guests_[connection], kPath, onCall, this));
+}
+
+void FakeSystemd::leave(sd_bus* connection) {
+    const auto found = guests_.find(connection);
+    if (found == guests_.end()) return;
+    sd_bus_slot_unref(found->second);
+    guests_.erase(found);
+}
+
+int FakeSystemd::send(sd_bus_message* message, const char* sender) {
+    // There are no unique names where there is no bus.
+    if (sd_bus_message_get_bus(message) != bus_)
+        checked(sd_bus_message_set_sender(message, kName));
+    else if (direct_)
+        checked(sd_bus_message_set_sender(message, sender));
+    const int result = sd_bus_send(nullptr, message, nullptr);
+    sd_bus_message_unref(message);
+    return result < 0 ? result : 1;
+}
+
+int FakeSystemd::reply(sd_bus_message* call, const char* types, ...) {
+    sd_bus_message* answer = nullptr;
+    checked(sd_bus_message_new_method_return(call, &answer));
+    if (types) {
+        std::va_list arguments;
+        va_start(arguments, types);
+        const int result = sd_bus_message_appendv(answer, types, arguments);
+        va_end(arguments);
+        checked(result);
+    }
+    return send(answer, kUniqueName);
+}
+
+int FakeSystemd::refuse(sd_bus_message* call, const std::string& name, const std::string& why) {
+    sd_bus_message* answer = nullptr;
+    checked(sd_bus_message_new_method_errorf(call, &answer, name.c_str(), "%s", why.c_str()));
+    return send(answer, kUniqueName);
+}
+
+/// On the bus nobody hears of units who has not asked for it; jobs are told to who asked for them.
+void FakeSystemd::emit(const char* sender, const char* member, const char* types, ...) {
+    std::vector<sd_bus*> hearers;
+    if (bus_ && (subscribed_ || std::strncmp(member, "Unit", 4) != 0)) hearers.push_back(bus_);
+    if (std::strcmp(sender, kUniqueName) == 0)
+        for (const auto& [connection, slot] : guests_)
+            hearers.push_back(connection);
+    for (sd_bus* hearer : hearers) {
+        sd_bus_message* signal = nullptr;
+        checked(sd_bus_message_new_signal(hearer, &signal, kPath, kManager, member));
+        std::va_list arguments;
+        va_start(arguments, types);
+        const int result = sd_bus_message_appendv(signal, types, arguments);
+        va_end(arguments);
+        checked(result);
+        send(signal, sender);
+    }
+}
+
+} // namespace scopewright::fake
