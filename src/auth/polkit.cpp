@@ -42,8 +42,8 @@ async::Task<Verdict> Polkit::check(std::string sender, std::string action, Detai
         bus::check(sd_bus_message_read(reply.raw(), "bb", &authorized, &challenge), "read polkit's answer");
         co_return authorized ? Verdict::Yes : challenge ? Verdict::Challenge : Verdict::No;
     } catch (const Error& error) {
-        // A host without polkit is a choice, and then only root and owners may.
-        if (error.code() != ErrorCode::SystemdUnavailable)
+        // A host without polkit, or where it is masked, is a choice, and then only root and owners may.
+        if (error.code() != ErrorCode::SystemdUnavailable && error.code() != ErrorCode::NotFound)
             log::warning("polkit does not say whether " + action + " is allowed: " + error.what());
     }
     co_return Verdict::No;

@@ -21,6 +21,7 @@ constexpr std::array kPeerErrors{
     PeerError{"org.freedesktop.systemd1.UnitExists",             ErrorCode::UnitExists},
     PeerError{"org.freedesktop.systemd1.NoSuchUnit",             ErrorCode::NoSuchUnit},
     PeerError{"org.freedesktop.systemd1.NoUnitForPID",           ErrorCode::NoSuchUnit},
+    PeerError{"org.freedesktop.systemd1.UnitMasked",             ErrorCode::NotFound},
     PeerError{"org.freedesktop.DBus.Error.PropertyReadOnly",     ErrorCode::PropertyRefused},
     PeerError{"org.freedesktop.DBus.Error.InvalidArgs",          ErrorCode::InvalidArgument},
     PeerError{"org.freedesktop.DBus.Error.UnixProcessIdUnknown", ErrorCode::ProcessUnknown},

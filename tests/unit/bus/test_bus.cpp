@@ -44,6 +44,7 @@ TEST_CASE("what PID 1 and the bus call an error becomes the code that callers ha
     const std::map<std::string, ErrorCode> names{
         {"org.freedesktop.systemd1.UnitExists", ErrorCode::UnitExists},
         {"org.freedesktop.systemd1.NoSuchUnit", ErrorCode::NoSuchUnit},
+        {"org.freedesktop.systemd1.UnitMasked", ErrorCode::NotFound},
         {"org.freedesktop.DBus.Error.PropertyReadOnly", ErrorCode::PropertyRefused},
         {"org.freedesktop.DBus.Error.InvalidArgs", ErrorCode::InvalidArgument},
         {"org.freedesktop.DBus.Error.UnixProcessIdUnknown", ErrorCode::ProcessUnknown},
