@@ -19,14 +19,15 @@ bool isInteractive(const bus::Message& call) {
 
 } // namespace
 
-async::Task<auth::Verdict> Context::ask(bus::Message call, const char* action, auth::Details details) const {
-    return polkit.check(senderOf(call), action, std::move(details), isInteractive(call));
+async::Task<auth::Verdict> Context::ask(bus::Message call, uid_t user, const char* action,
+                                        auth::Details details) const {
+    return polkit.check(senderOf(call), user, action, std::move(details), isInteractive(call));
 }
 
 async::Task<void> Context::require(bus::Message call, bus::Caller caller, const char* action,
                                    auth::Details details) const {
     if (sandbox::isAdministrator(caller.uid)) co_return;
-    auth::Verdict verdict = co_await ask(call, action, std::move(details));
+    auth::Verdict verdict = co_await ask(call, caller.uid, action, std::move(details));
     if (verdict == auth::Verdict::Yes) co_return;
     const bool challenge = verdict == auth::Verdict::Challenge;
     throw Error(challenge ? ErrorCode::InteractiveAuthorizationRequired : ErrorCode::AccessDenied,
@@ -37,7 +38,7 @@ async::Task<void> Context::require(bus::Message call, bus::Caller caller, const 
 async::Task<bool> Context::mayReachAll(bus::Message call, bus::Caller caller, const char* action) const {
     if (sandbox::isAdministrator(caller.uid)) co_return true;
     auth::Details details;
-    auth::Verdict verdict = co_await ask(call, action, std::move(details));
+    auth::Verdict verdict = co_await ask(call, caller.uid, action, std::move(details));
     co_return verdict == auth::Verdict::Yes;
 }
 
@@ -53,7 +54,7 @@ async::Task<const sandbox::Sandbox*> Context::reach(bus::Message call, bus::Call
                               {"owner", std::to_string(key.uid)},
                               {"unit", exists ? known->second.unit : ""},
                               {"slice", exists ? known->second.slice : ""}};
-        auth::Verdict verdict = co_await ask(call, action, std::move(details));
+        auth::Verdict verdict = co_await ask(call, caller.uid, action, std::move(details));
         // The answer is about the sandbox that was there when the question was asked.
         const auto now = registry.all().find(key);
         allowed = verdict == auth::Verdict::Yes && now != registry.all().end() && now->second.serial == serial;

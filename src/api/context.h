@@ -68,7 +68,7 @@ struct Context {
                 const bus::Caller& caller) const;
 
 private:
-    async::Task<auth::Verdict> ask(bus::Message call, const char* action, auth::Details details) const;
+    async::Task<auth::Verdict> ask(bus::Message call, uid_t user, const char* action, auth::Details details) const;
 };
 
 /// NotSupported unless numbers of processes mean the same to the caller as here.

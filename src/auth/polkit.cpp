@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "bus/codec.h"
 
+#include <algorithm>
+
 namespace scopewright::auth {
 
 namespace {
@@ -11,6 +13,10 @@ namespace {
 /// Rules are scripts that answer in milliseconds; a polkitd that hangs must not hang its callers' callers.
 constexpr std::chrono::seconds kPatienceWithRules{5};
 constexpr std::chrono::seconds kPatienceWithPeople{90};
+
+/// dbus-daemon lets a connection wait for 128 answers, and the daemon needs some of them for PID 1's, whoever calls.
+constexpr std::size_t kMostQuestions = 32;
+constexpr std::size_t kMostQuestionsOfOne = 8;
 
 bus::Message question(sd_bus* bus, const std::string& sender, const std::string& action, const Details& details,
                       bool interactive) {
@@ -31,7 +37,53 @@ bus::Message question(sd_bus* bus, const std::string& sender, const std::string&
 
 } // namespace
 
-async::Task<Verdict> Polkit::check(std::string sender, std::string action, Details details, bool interactive) {
+Polkit::Turn::Turn(Polkit& polkit, uid_t user) : polkit_(polkit), user_(user) {
+    polkit_.waiting_.push_back(this);
+    polkit_.admit();
+}
+
+Polkit::Turn::~Turn() {
+    leave();
+}
+
+void Polkit::Turn::leave() noexcept {
+    if (std::exchange(left_, true)) return;
+    if (std::erase(polkit_.waiting_, this) > 0) return;
+    --polkit_.askedInAll_;
+    const auto found = polkit_.asked_.find(user_);
+    if (--found->second == 0) polkit_.asked_.erase(found);
+}
+
+void Polkit::Turn::over() {
+    leave();
+    polkit_.admit();
+}
+
+void Polkit::admit() {
+    while (askedInAll_ < kMostQuestions) {
+        const auto next =
+            std::ranges::find_if(waiting_, [&](const Turn* turn) { return asked_[turn->user_] < kMostQuestionsOfOne; });
+        if (next == waiting_.end()) return;
+        Turn& turn = **next;
+        waiting_.erase(next);
+        ++askedInAll_;
+        ++asked_[turn.user_];
+        // Its task may have ended when this returns.
+        turn.come_.complete(true);
+    }
+}
+
+async::Task<Verdict> Polkit::check(std::string sender, uid_t user, std::string action, Details details,
+                                   bool interactive) {
+    Turn turn(*this, user);
+    async::Completion<bool>& come = turn.come();
+    co_await come;
+    Verdict verdict = co_await ask(std::move(sender), std::move(action), std::move(details), interactive);
+    turn.over();
+    co_return verdict;
+}
+
+async::Task<Verdict> Polkit::ask(std::string sender, std::string action, Details details, bool interactive) {
     try {
         const bus::Message call = question(connection_.raw(), sender, action, details, interactive);
         const std::chrono::seconds patience = interactive ? kPatienceWithPeople : kPatienceWithRules;

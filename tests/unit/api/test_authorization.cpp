@@ -172,6 +172,28 @@ TEST_CASE("a client with too many calls under way is told so, and others are not
     CHECK(bench.answer(bench.create("web", pids(bench.child()), Bench::kAlice))->error == fd("AccessDenied"));
 }
 
+TEST_CASE("polkit is asked for one user only so many questions at a time, and no other user's wait for them",
+          "[attack-49]") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    bench.polkit.rule = [](const Question&) { return Answer::Silence; };
+    std::vector<Pending> calls;
+    for (int i = 0; i < 20; ++i)
+        calls.push_back(bench.manager(Bench::kAlice, "ListSandboxes"));
+    bench.settle();
+    CHECK(bench.polkit.questions.size() == 8);
+    Pending other = bench.manager(Bench::kBob, "ListSandboxes");
+    bench.settle();
+    REQUIRE(bench.polkit.questions.size() == 9);
+    CHECK(bench.polkit.questions.back().sender == Bench::kBob);
+    // All have an answer in the end, and none is asked about twice.
+    bench.polkit.rule = [](const Question&) { return Answer::No; };
+    for (Pending& call : calls)
+        CHECK(bench.answer(call)->error == "");
+    CHECK(bench.answer(other)->error == "");
+    CHECK(bench.polkit.questions.size() == 21);
+}
+
 TEST_CASE("an owner other than root has one slice, below which nobody has more than the owner was given",
           "[attack-22]") {
     NEEDS_CGROUPS();
