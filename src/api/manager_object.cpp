@@ -47,8 +47,10 @@ public:
         }
     }
 
-    auth::Details details(const std::string& id) const {
-        return {{"id", printable(id)}, {"unit", spec_ ? spec_->unit : ""}, {"slice", spec_ ? spec_->slice : ""}};
+    /// For a request that is wrong `unit` and `slice` are what it could have had: who may ask is to learn what is
+    /// wrong.
+    auth::Details details(const std::string& id, const std::string& unit = "", const std::string& slice = "") const {
+        return {{"id", printable(id)}, {"unit", spec_ ? spec_->unit : unit}, {"slice", spec_ ? spec_->slice : slice}};
     }
 
     sandbox::SandboxSpec take() {
@@ -71,7 +73,9 @@ async::Task<bus::Message> ManagerObject::createSandbox(bus::Message call) {
         return sandbox::parseSandbox(newKey(id, caller), properties, flags, context_.config);
     };
     Parsed parsed(parse);
-    co_await context_.require(call, caller, kCreate, parsed.details(id));
+    const std::string unit = sandbox::defaultUnit(sandbox::Key{caller.uid, printable(id)});
+    auth::Details details = parsed.details(id, unit, config::userSlice(context_.config, caller.uid));
+    co_await context_.require(call, caller, kCreate, std::move(details));
     sandbox::SandboxSpec spec = parsed.take();
     sandbox::openProcesses(spec, properties);
     requireSameUsers(caller, spec.processes);
