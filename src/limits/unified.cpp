@@ -179,6 +179,9 @@ void checkUnifiedKey(std::string_view key) {
     if (!file || key.size() > kLongestKey) refuse("unified", key, "is no name of a file such as memory.high");
     if (key.starts_with("cgroup."))
         throw Error(ErrorCode::PropertyNotAllowed, "unified " + quoted(key) + " is not a resource: it runs the tree");
+    // The kernel lets whoever writes to it work until so much memory is free, and that would be the daemon.
+    if (key == "memory.reclaim")
+        throw Error(ErrorCode::PropertyNotAllowed, "unified " + quoted(key) + " is not a resource: it is a command");
 }
 
 std::string unifiedValue(std::string_view key, std::string_view value) {

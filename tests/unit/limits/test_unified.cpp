@@ -20,7 +20,7 @@ TEST_CASE("a key of unified is the name of a file, and of none that runs the tre
     }
     CHECK_CODE(checkUnifiedKey("memory." + std::string(200, 'x')), InvalidArgument);
     for (const char* key : {"cgroup.procs", "cgroup.kill", "cgroup.freeze", "cgroup.subtree_control", "cgroup.type",
-                            "cgroup.threads", "cgroup.anything"})
+                            "cgroup.threads", "cgroup.anything", "memory.reclaim"})
         CHECK_CODE(checkUnifiedKey(key), PropertyNotAllowed);
 }
 
