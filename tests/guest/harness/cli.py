@@ -28,6 +28,7 @@ def arguments(argv):
                                      epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--container", metavar="VERSIONS", default="", help='systemd versions, as "247,252", or "all"')
     parser.add_argument("--machine", metavar="VERSIONS", default="", help='the same for emulated machines')
+    parser.add_argument("--bus", choices=container.BUSES, default="daemon", help="which D-Bus broker the containers have")
     parser.add_argument("--mode", choices=machine.CGROUP_MODES, default="unified", help="cgroup mode of the machines")
     parser.add_argument("--kernel-argument", metavar="WORD", action="append", default=[], help="for the machines")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="guests at a time (2)")
@@ -67,11 +68,11 @@ def show_list():
     print(f"controllers on this machine's cgroup2 tree: {' '.join(cgroups.available_controllers()) or 'none'}")
 
 
-def shell(session, systemd):
+def shell(session, systemd, bus):
     directory = session.directory / f"container-{systemd}"
     directory.mkdir()
     guestfiles.write_commands(directory / "commands", [], 0, {})
-    with container.Container(session, systemd, directory) as guest:
+    with container.Container(session, systemd, directory, bus) as guest:
         say(f"{guest.label}: a shell, as a unit of its PID 1; leave it with exit")
         # systemd-run makes the terminal and passes it in: nsenter alone would leave the shell in the host's cgroup.
         return subprocess.call([*guest.entering(), "systemd-run", "--quiet", "--pty", "--wait", "--collect",
@@ -99,7 +100,7 @@ def main(argv):
         return 0
     stop_on_signals()
     try:
-        guests = fleet.parse_versions(options.container, "container")
+        guests = fleet.parse_versions(options.container, "container", options.bus)
         guests += [fleet.Guest("machine", guest.systemd, options.mode, tuple(options.kernel_argument))
                    for guest in fleet.parse_versions(options.machine, "machine")]
         commands = commands_of(options)
@@ -114,7 +115,7 @@ def main(argv):
         with Session() as session:
             stage.make(session, product, options.program)
             if options.shell:
-                return shell(session, guests[0].systemd)
+                return shell(session, guests[0].systemd, options.bus)
             reports = fleet.run(session, guests, commands, options.jobs, options.limit,
                                 dict(word.split("=", 1) for word in options.setenv))
         print_reports(reports)

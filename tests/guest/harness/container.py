@@ -20,24 +20,33 @@ from .report import CommandResult, GuestReport
 
 BOOT_SECONDS = 90
 
-# $1 mount point, $2 overlay's lower directories, then nspawn's command line.
+# The unit that is dbus.service: the daemon's is it by its name.
+BUSES = {"daemon": "dbus.service", "broker": "dbus-broker.service"}
+
+# $1 mount point, $2 overlay's lower directories, $3 the bus's unit, then nspawn's command line.
 ENTER = """set -eu
 mount -t tmpfs -o mode=0755 guest "$1"
-mkdir "$1/upper" "$1/work" "$1/root" "$1/upper/etc"
+mkdir "$1/upper" "$1/work" "$1/root" "$1/upper/etc" "$1/upper/etc/systemd" "$1/upper/etc/systemd/system"
+[ "$3" = dbus.service ] || ln -s "/lib/systemd/system/$3" "$1/upper/etc/systemd/system/dbus.service"
 tr -d - </proc/sys/kernel/random/uuid >"$1/upper/etc/machine-id"
 mount -t overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" guest "$1/root"
-shift 2
+shift 3
 exec "$@"
 """
+
+
+def label(systemd, bus):
+    return f"container {systemd}" + ("" if bus == "daemon" else f" dbus-{bus}")
 
 
 class Container:
     """A booted container; a context manager, so that nothing of it outlives the block."""
 
-    def __init__(self, session, systemd, directory):
+    def __init__(self, session, systemd, directory, bus="daemon"):
         self.systemd = systemd
-        self.label = f"container {systemd}"
-        self.name = session.guest_name(f"c{systemd}")
+        self.label = label(systemd, bus)
+        self.name = session.guest_name(f"c{systemd}" + bus[0])
+        self._bus = BUSES[bus]
         self.directory = directory
         self.console = directory / "console.log"
         self.commands = directory / "commands"
@@ -87,7 +96,7 @@ class Container:
             self._nspawn = start_bound(
                 [*cgroups.joining(self.name), "env", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1",
                  "unshare", "--mount", "--propagation", "private", "--",
-                 "/bin/sh", "-c", ENTER, "enter", mount, self._lower, *nspawn],
+                 "/bin/sh", "-c", ENTER, "enter", mount, self._lower, self._bus, *nspawn],
                 stdout=console, stderr=subprocess.STDOUT)
 
     def _find_leader(self):
@@ -181,17 +190,18 @@ def forget(name):
         pass
 
 
-def run(session, systemd, commands, limit, environment):
+def run(session, systemd, commands, limit, environment, bus="daemon"):
     """Boots a container guest, runs the commands one after the other, and reports."""
-    directory = session.directory / f"container-{systemd}"
+    report = GuestReport(label(systemd, bus), session.directory / label(systemd, bus).replace(" ", "-"))
+    directory = report.directory
     directory.mkdir()
-    report = GuestReport(f"container {systemd}", directory)
     begun = time.monotonic()
     try:
         report.version = roots.systemd_version(roots.ensure(systemd))
         guestfiles.write_commands(directory / "commands", commands, limit,
-                                  {"SCOPEWRIGHT_GUEST": "container", "SCOPEWRIGHT_GUEST_SYSTEMD": systemd, **environment})
-        with Container(session, systemd, directory) as guest:
+                                  {"SCOPEWRIGHT_GUEST": "container", "SCOPEWRIGHT_GUEST_SYSTEMD": systemd,
+                                   "SCOPEWRIGHT_GUEST_BUS": bus, **environment})
+        with Container(session, systemd, directory, bus) as guest:
             report.boot_seconds, report.state = guest.boot_seconds, guest.state
             for number, command in enumerate(commands):
                 try:

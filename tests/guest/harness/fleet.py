@@ -17,25 +17,28 @@ class Guest:
     systemd: str
     mode: str = "unified"
     kernel_arguments: tuple[str, ...] = ()
+    bus: str = "daemon"  # of a container; a machine has the reference implementation
 
     def __str__(self):
+        if self.kind == "container":
+            return container.label(self.systemd, self.bus)
         return f"{self.kind} {self.systemd}" + ("" if self.mode == "unified" else f" {self.mode}")
 
 
-def parse_versions(text, kind):
+def parse_versions(text, kind, bus="daemon"):
     """"252,257" or "all" as a list of guests."""
     known = list(roots.RECIPES) if kind == "container" else list(machine.VERSIONS)
     versions = known if text == "all" else [word for word in text.split(",") if word]
     for version in versions:
         if version not in known:
             raise CommandFailed(f"no {kind} guest has systemd {version}; there are {', '.join(known)}")
-    return [Guest(kind, version) for version in versions]
+    return [Guest(kind, version, bus=bus) for version in versions]
 
 
 def _run_one(session, guest, commands, limit, environment):
     try:
         if guest.kind == "container":
-            return container.run(session, guest.systemd, commands, limit, environment)
+            return container.run(session, guest.systemd, commands, limit, environment, guest.bus)
         return machine.run(session, guest.systemd, commands, limit, environment, guest.mode, guest.kernel_arguments)
     except Stopped:
         raise

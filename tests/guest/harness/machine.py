@@ -160,7 +160,7 @@ def run(session, systemd, commands, limit, environment, mode="unified", kernel_a
         report.version = roots.systemd_version(roots.ensure(systemd))
         guestfiles.write_commands(directory / "commands", commands, limit,
                                   {"SCOPEWRIGHT_GUEST": "machine", "SCOPEWRIGHT_GUEST_SYSTEMD": systemd,
-                                   "SCOPEWRIGHT_GUEST_OUTPUT": "/dev/ttyS1", **environment})
+                                   "SCOPEWRIGHT_GUEST_BUS": "daemon", "SCOPEWRIGHT_GUEST_OUTPUT": "/dev/ttyS1", **environment})
         for attempt in range(1, BOOT_ATTEMPTS + 1):
             with step(f"{report.name}: booting and running"), \
                     Machine(session, systemd, directory, mode, kernel_arguments) as guest:

@@ -25,7 +25,11 @@ PACKAGES = ("systemd", "dbus", "systemd-sysv", "udev", "kmod", "mount", "procps"
 # What others do with the same config.json (docs/comparison.md), in the one guest that has controllers to compare: two
 # container runtimes, and a program that is a container's whole root by itself.
 PEER_PACKAGES = {"252": ("runc", "crun", "busybox-static")}
-SYSTEMD_PACKAGES = ("systemd", "systemd-sysv", "libsystemd0", "libsystemd-shared", "udev", "libudev1")
+# Who decides about callers other than root, and the other bus. Neither runs where nobody asks for it: polkit is masked
+# (guestfiles), and which bus runs the guest is told (container).
+OTHER_PACKAGES = ("polkitd", "dbus-broker")
+OTHER_NAMES = {("247", "polkitd"): "policykit-1"}
+SYSTEMD_PACKAGES = ("systemd", "systemd-sysv", "libsystemd0", "libsystemd-shared", "libpam-systemd", "udev", "libudev1")
 UNNEEDED_FILES = ("doc", "man", "locale", "info", "lintian", "bug", "bash-completion", "zsh")
 ATTEMPTS = 3
 
@@ -38,11 +42,12 @@ class Recipe:
     kernel: bool = False
 
     def packages(self):
+        others = [OTHER_NAMES.get((self.systemd, name), name) for name in OTHER_PACKAGES]
         if not self.backports:
-            return [*PACKAGES, *PEER_PACKAGES.get(self.systemd, ())]
+            return [*PACKAGES, *others, *PEER_PACKAGES.get(self.systemd, ())]
         # apt prefers the plain suite: every package of the source must be named, or the versions disagree.
         newer = [f"{name}/{self.suite}-backports" for name in SYSTEMD_PACKAGES]
-        return newer + [name for name in PACKAGES if name not in SYSTEMD_PACKAGES]
+        return newer + [name for name in (*PACKAGES, *others) if name not in SYSTEMD_PACKAGES]
 
     def digest(self):
         """Changes whenever anything that goes into the root changes; the mirror does not."""
@@ -86,6 +91,9 @@ rm -r fetch"""
 # A version that the tests can print without starting anything.
 VERSION_HOOK = "dpkg-query --admindir=\"$1/var/lib/dpkg\" -W -f '${Version}' systemd > \"$1/etc/scopewright-guest-version\""
 
+# dbus-broker's package makes it the bus of the system and of users, by links that say so.
+BUS_HOOK = 'rm -f "$1/etc/systemd/system/dbus.service" "$1/etc/systemd/user/dbus.service"'
+
 
 def hooks(recipe):
     result = []
@@ -93,7 +101,7 @@ def hooks(recipe):
         result.append("--setup-hook=" + BACKPORTS_HOOK.replace("SUITE", recipe.suite))
     if recipe.kernel:
         result.append("--customize-hook=" + KERNEL_HOOK)
-    result.append("--customize-hook=" + VERSION_HOOK)
+    result += ["--customize-hook=" + VERSION_HOOK, "--customize-hook=" + BUS_HOOK]
     return result
 
 

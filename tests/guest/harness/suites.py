@@ -23,6 +23,8 @@ HOST_SUITES = ("lint", "unit", "fuzz", "bus")
 LONG_SUITES = ("sweep", "model", "soak")
 CONTAINERS = "all"
 MACHINES = "252,257,262"
+# With the other bus: an old one and the newest.
+BROKER_CONTAINERS = "252,262"
 # What the guests run is built once; the other trees are for what runs here.
 HOST_PROGRAMS = ("scopewrightd", "scopewright-unit-tests", "scopewright-bus-tests", "scopewright-sweep-tests",
                  "scopewright-fuzz-replay", "fake-systemd", "failing-malloc")
@@ -30,9 +32,12 @@ GUEST_PROGRAM = f"{stage.TESTS}/guest-tests"
 # What a guest runs besides everything. An emulated machine takes minutes for everything, and a container proves the rest
 # of it for the same systemd; what takes long and is the same for all is run with an old systemd and with the newest.
 VALUE_TESTS = "[matrix],[gating],[update],[devices]"
-TESTS = {"machine 252": "~[crash]~[soak]", "machine 257": VALUE_TESTS, "machine 262": VALUE_TESTS,
+# What depends on the bus between callers and us: each attack that is tried, and how calls reach a daemon that comes and goes.
+BUS_TESTS = ",".join([*(f"[attack-{row}]" for row in range(1, 68)), "[bus]"])
+TESTS = {"machine 252": "~[crash]~[soak]~[users]", "machine 257": VALUE_TESTS, "machine 262": VALUE_TESTS,
          "container 247": "~[crash]~[model]~[soak]", "container 254": "~[crash]~[model]~[soak]",
-         "container 257": "~[crash]~[model]~[soak]"}
+         "container 257": "~[crash]~[model]~[soak]",
+         "container 252 dbus-broker": BUS_TESTS, "container 262 dbus-broker": BUS_TESTS}
 CONTAINER_LIMIT = 600
 MACHINE_LIMIT = 1500
 
@@ -218,6 +223,7 @@ def main(argv):
     table = Table()
     try:
         guests = [] if options.quick else [*fleet.parse_versions(CONTAINERS, "container"),
+                                           *fleet.parse_versions(BROKER_CONTAINERS, "container", "broker"),
                                            *fleet.parse_versions(MACHINES, "machine")]
         # Roots are made while the compiler runs: they mostly wait for the network.
         with concurrent.futures.ThreadPoolExecutor(max_workers=1) as background:
