@@ -147,7 +147,7 @@ Guest::~Guest() {
 void Guest::clean() const {
     if (::unlink(kDropin) == 0) client.manager("Reload").must();
     for (const SandboxLine& line : list())
-        client.manager("StopSandbox", line.id);
+        client.manager("StopSandbox", line.uid == 0 ? line.id : std::to_string(line.uid) + ":" + line.id);
 }
 
 Answer Guest::tryCreate(const std::string& id, const std::vector<const Child*>& children,

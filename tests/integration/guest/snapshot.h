@@ -15,16 +15,20 @@ class Snapshot {
 public:
     Snapshot(const Guest& guest, const std::vector<const Child*>& children) {
         for (const Pid1::Line& line : guest.systemd.list("*.scope"))
-            lines_.push_back(line.name + " " + line.active);
+            // Where a worker came from ends when PID 1 has seen that it is left.
+            if (!line.name.starts_with("work-")) lines_.push_back(line.name + " " + line.active);
         for (const SandboxLine& line : guest.list()) {
             lines_.push_back(line.id + " " + line.unit);
-            for (const GroupLine& group : guest.groups(line.id))
+            for (const GroupLine& group : guest.groups(std::to_string(line.uid) + ":" + line.id))
                 lines_.push_back(group.name + " " + group.controlGroup);
         }
         for (const char* slice : {"/scopewright.slice", "/machine.slice", "/kubepods.slice"})
             for (const std::string& group : treeOf(slice))
                 // A slice that nobody uses any more PID 1 takes away at its leisure.
                 if (group != slice) lines_.push_back(group);
+        for (const std::string& group : treeOf("/user.slice"))
+            // Of users there may be other things.
+            if (group.find("/scopewright-") != std::string::npos) lines_.push_back(group);
         for (const Child* child : children)
             lines_.push_back(child->controlGroup() + (child->alive() ? " lives" : " is dead"));
         std::sort(lines_.begin(), lines_.end());

@@ -4,11 +4,22 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <fstream>
 
 using namespace scopewright::integration;
 using scopewright::Properties;
 
-TEST_CASE("the first call starts the daemon") {
+TEST_CASE("the bus of this guest is the one that was asked for", "[bus]") {
+    const char* bus = std::getenv("SCOPEWRIGHT_GUEST_BUS");
+    REQUIRE(bus);
+    Guest guest;
+    std::ifstream file("/proc/" + std::to_string(guest.systemd.mainPid("dbus.service")) + "/comm");
+    std::string program;
+    std::getline(file, program);
+    CHECK(program.starts_with(std::string("dbus-") + bus));
+}
+
+TEST_CASE("the first call starts the daemon", "[bus]") {
     Guest guest;
     guest.stopDaemon();
     REQUIRE(guest.client.owner().empty());
@@ -20,7 +31,7 @@ TEST_CASE("the first call starts the daemon") {
     CHECK(guest.daemonPid() > 0);
 }
 
-TEST_CASE("the first call may be one of the standard interfaces") {
+TEST_CASE("the first call may be one of the standard interfaces", "[bus]") {
     Guest guest;
     guest.stopDaemon();
     CHECK_FALSE(guest.client.properties(kManagerPath, kManager).empty());

@@ -27,7 +27,8 @@ struct Stage {
 
 } // namespace
 
-TEST_CASE("names of groups that the kernel could mean, or that lead elsewhere, are refused", "[attack-2]") {
+TEST_CASE("names of groups that the kernel could mean, or that lead elsewhere, are refused",
+          "[attack-1][attack-2][attack-3]") {
     Stage stage;
     for (const std::string& name :
          {std::string(), std::string("."), std::string(".."), std::string("a/b"), std::string("/a"),
@@ -75,7 +76,7 @@ TEST_CASE("a group that the kernel refuses to make is refused with the limit tha
     stage.checkUnchanged();
 }
 
-TEST_CASE("sandboxes that are not there are told so, and ids that cannot be are bad arguments") {
+TEST_CASE("sandboxes that are not there are told so, and ids that cannot be are bad arguments", "[attack-13]") {
     Stage stage;
     const Client& client = stage.guest.client;
     const auto all = [&](const std::string& id) {
@@ -100,7 +101,7 @@ TEST_CASE("sandboxes that are not there are told so, and ids that cannot be are 
     stage.checkUnchanged();
 }
 
-TEST_CASE("objects that are not there are told so") {
+TEST_CASE("objects that are not there are told so", "[attack-13]") {
     Stage stage;
     const Client& client = stage.guest.client;
     const std::string none = "/org/scopewright1/sandbox/other";
@@ -147,7 +148,7 @@ TEST_CASE("processes that are in no sandbox, or that are none, have none") {
     stage.checkUnchanged();
 }
 
-TEST_CASE("calls with other arguments than the interface says are bad arguments") {
+TEST_CASE("calls with other arguments than the interface says are bad arguments", "[attack-11][attack-12]") {
     Stage stage;
     const Client& client = stage.guest.client;
     CHECK(client.manager("CreateSandbox").error == kInvalid);

@@ -37,7 +37,7 @@ struct Bad {
 
 } // namespace
 
-TEST_CASE("ids that are not of the grammar are refused") {
+TEST_CASE("ids that are not of the grammar are refused", "[attack-1][attack-6][attack-7]") {
     Guest guest;
     Child child;
     const Snapshot before(guest, {&child});
@@ -54,7 +54,8 @@ TEST_CASE("ids that are not of the grammar are refused") {
     CHECK(guest.create(longest, {&child}).unit == "scopewright-0-" + longest + ".scope");
 }
 
-TEST_CASE("properties that are no sandbox's, or of another type, or out of range, are refused", "[attack-9]") {
+TEST_CASE("properties that are no sandbox's, or of another type, or out of range, are refused",
+          "[attack-5][attack-6][attack-7][attack-8][attack-9][attack-10][attack-61]") {
     Guest guest;
     Child child;
     const Snapshot before(guest, {&child});
@@ -148,7 +149,7 @@ TEST_CASE("properties that are no sandbox's, or of another type, or out of range
     CHECK(Snapshot(guest, {&child}) == before);
 }
 
-TEST_CASE("properties that contradict each other are refused") {
+TEST_CASE("properties that contradict each other are refused", "[attack-50]") {
     Guest guest;
     Child child;
     const Snapshot before(guest, {&child});
@@ -172,7 +173,8 @@ TEST_CASE("properties that contradict each other are refused") {
     CHECK(Snapshot(guest, {&child}) == before);
 }
 
-TEST_CASE("processes that cannot be moved, or may not be, are refused", "[fault-37][fault-38][attack-24]") {
+TEST_CASE("processes that cannot be moved, or may not be, are refused",
+          "[fault-37][fault-38][attack-21][attack-23][attack-24][attack-25][attack-26][attack-28]") {
     Guest guest;
     Child child, dead, other;
     Child split(Child::splitLeader);
@@ -208,7 +210,7 @@ TEST_CASE("processes that cannot be moved, or may not be, are refused", "[fault-
     CHECK(guest.daemonPid() == daemon);
 }
 
-TEST_CASE("descriptors that are no pidfds, or of dead processes, are refused") {
+TEST_CASE("descriptors that are no pidfds, or of dead processes, are refused", "[attack-19][attack-28]") {
     Guest guest;
     Child child, dead;
     dead.kill();

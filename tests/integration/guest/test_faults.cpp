@@ -97,7 +97,8 @@ TEST_CASE("while PID 1 reloads for seconds requests wait for it, and nothing fai
     guest.client.manager("StopSandbox", "web").must();
 }
 
-TEST_CASE("a bus that is restarted again and again costs answers and no sandbox", "[fault-20][fault-21][fault-22]") {
+TEST_CASE("a bus that is restarted again and again costs answers and no sandbox",
+          "[bus][fault-20][fault-21][fault-22]") {
     // No guest object lives through this: its connections do not.
     Guest();
     Child first, second;

@@ -27,7 +27,7 @@ bool leaves(const Guest& guest) {
 
 } // namespace
 
-TEST_CASE("the daemon leaves when it has nothing to do, and comes back when it has") {
+TEST_CASE("the daemon leaves when it has nothing to do, and comes back when it has", "[bus]") {
     Guest guest;
     configureIdle(guest);
     CHECK(leaves(guest));
@@ -36,7 +36,7 @@ TEST_CASE("the daemon leaves when it has nothing to do, and comes back when it h
     CHECK(leaves(guest));
 }
 
-TEST_CASE("the daemon leaves though there are sandboxes, and knows them afterwards") {
+TEST_CASE("the daemon leaves though there are sandboxes, and knows them afterwards", "[bus]") {
     Guest guest;
     Child first, second;
     guest.create("one", {&first}, {{"memory.limit", std::int64_t{268435456}}});
@@ -71,7 +71,7 @@ TEST_CASE("SIGHUP and Reload read the configuration again, and what is wrong in 
     CHECK(leaves(guest));
 }
 
-TEST_CASE("two hundred clients lose no call while the daemon comes and goes", "[fault-23]") {
+TEST_CASE("two hundred clients lose no call while the daemon comes and goes", "[fault-23][attack-58]") {
     Guest guest;
     Child child;
     guest.create("web", {&child});

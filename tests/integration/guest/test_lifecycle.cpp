@@ -74,7 +74,7 @@ TEST_CASE("a sandbox takes over several processes, and the children they have me
         CHECK(std::count(inside.begin(), inside.end(), child->pid()) == 1);
 }
 
-TEST_CASE("processes can be named by descriptor") {
+TEST_CASE("processes can be named by descriptor", "[bus]") {
     Guest guest;
     Child first, second;
     const Properties properties{{"PIDFDs", BorrowedFds{{first.pidfd(), second.pidfd()}}}};
@@ -92,7 +92,7 @@ TEST_CASE("numbers and descriptors can stand side by side") {
     CHECK(second.controlGroup() == created.payload());
 }
 
-TEST_CASE("more processes than one message holds descriptors for are taken too") {
+TEST_CASE("more processes than one message holds descriptors for are taken too", "[bus]") {
     Guest guest;
     std::deque<Child> children(40);
     std::vector<const Child*> all;
@@ -102,7 +102,7 @@ TEST_CASE("more processes than one message holds descriptors for are taken too")
     CHECK(processesOf(created.payload()).size() == children.size());
 }
 
-TEST_CASE("a sandbox is found by id, by process and by descriptor") {
+TEST_CASE("a sandbox is found by id, by process and by descriptor", "[bus]") {
     Guest guest;
     Child child, stranger;
     const Created created = guest.create("web", {&child});

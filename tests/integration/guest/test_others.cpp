@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What those can do who are not root: nothing.
 #include "catch.h"
+#include "guest/forged_signals.h"
 #include "guest/guest.h"
 
 #include <unistd.h>
 
-#include <cstdarg>
 #include <fstream>
 
 using namespace scopewright::integration;
@@ -36,36 +36,6 @@ private:
     static constexpr const char* kFile = "/etc/dbus-1/system.d/scopewright-test.conf";
     const Guest& guest_;
 };
-
-void sendSignal(const Client& client, const std::string& to, const char* path, const char* interface,
-                const char* member, const char* types, ...) {
-    sd_bus_message* raw = nullptr;
-    bus::check(sd_bus_message_new_signal(client.raw(), &raw, path, interface, member), "make a signal");
-    const bus::Message signal = bus::Message::adopt(raw);
-    va_list values;
-    va_start(values, types);
-    const int appended = sd_bus_message_appendv(raw, types, values);
-    va_end(values);
-    bus::check(appended, "fill a signal");
-    if (!to.empty()) bus::check(sd_bus_message_set_destination(raw, to.c_str()), "address a signal");
-    bus::check(sd_bus_send(client.raw(), raw, nullptr), "send a signal");
-}
-
-/// Every signal that the daemon would believe if PID 1 or the bus had sent it.
-void spoof(const Client& client, const std::string& to, const Created& victim) {
-    const char* const kPath = "/org/freedesktop/systemd1";
-    const char* const kInterface = "org.freedesktop.systemd1.Manager";
-    for (std::uint32_t job = 1; job < 400; job += 10)
-        sendSignal(client, to, kPath, kInterface, "JobRemoved", "uoss", job,
-                   ("/org/freedesktop/systemd1/job/" + std::to_string(job)).c_str(), victim.unit.c_str(), "failed");
-    sendSignal(client, to, kPath, kInterface, "UnitRemoved", "so", victim.unit.c_str(), "/x");
-    sendSignal(client, to, kPath, kInterface, "Reloading", "b", 0);
-    sendSignal(client, to, "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged", "sss",
-               "org.freedesktop.systemd1", "", ":1.99");
-    sendSignal(client, to, "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged", "sss",
-               "org.scopewright1", to.c_str(), "");
-    client.bus("GetId").must();
-}
 
 } // namespace
 
@@ -161,14 +131,14 @@ TEST_CASE("another user's signals change nothing", "[attack-43][attack-44]") {
     const std::string daemon = guest.client.owner();
     const pid_t pid = guest.daemonPid();
     const Client nobody(kNobody);
-    spoof(nobody, daemon, created);
-    spoof(nobody, "", created);
+    forgeSignals(nobody, daemon, created);
+    forgeSignals(nobody, "", created);
     // Also in the middle of a request.
     Pending request(guest.client, guest.client.request(kManagerPath, kManager, "CreateSandbox", "second",
                                                        Properties{{"PIDs", numbers({&second})}}, std::uint64_t{0}));
     Created other = created;
     other.unit = "scopewright-0-second.scope";
-    spoof(nobody, daemon, other);
+    forgeSignals(nobody, daemon, other);
     CHECK(createdBy(request.wait()).unit == other.unit);
     CHECK(guest.list().size() == 2);
     CHECK(recorder.count([](const Signal& signal) { return signal.member == "SandboxRemoved"; }) == 0);
@@ -182,7 +152,7 @@ TEST_CASE("root's own mistaken signals change nothing either", "[attack-44]") {
     const Created created = guest.create("web", {&child});
     const pid_t pid = guest.daemonPid();
     const Client other;
-    spoof(other, guest.client.owner(), created);
+    forgeSignals(other, guest.client.owner(), created);
     CHECK(guest.list().size() == 1);
     CHECK(child.controlGroup() == created.payload());
     CHECK(guest.daemonPid() == pid);

@@ -76,7 +76,7 @@ TEST_CASE("processes from different units go back to different units") {
     guest.systemd.stop("source-b.scope");
 }
 
-TEST_CASE("a scope that PID 1 cannot make is refused, and its name stays free", "[fault-29]") {
+TEST_CASE("a scope that PID 1 cannot make is refused, and its name stays free", "[fault-29][attack-14]") {
     Guest guest;
     prepareSlice(guest);
     Child child;
@@ -130,7 +130,7 @@ TEST_CASE("the only process of a sandbox may exit while it is made", "[fault-36]
     }
 }
 
-TEST_CASE("a client that leaves in the middle of a request leaves a whole sandbox or none", "[fault-8]") {
+TEST_CASE("a client that leaves in the middle of a request leaves a whole sandbox or none", "[bus][fault-8]") {
     Guest guest;
     std::minstd_rand random(5);
     for (int round = 0; round < times(20); ++round) {

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Members of the group who are hostile: to the daemon, and through it to others.
+#include "base/fd.h"
+#include "catch.h"
+#include "guest/forged_signals.h"
+#include "guest/moment.h"
+#include "guest/snapshot.h"
+#include "guest/users.h"
+#include "program.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <deque>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+using namespace scopewright::integration;
+using scopewright::BorrowedFds;
+using scopewright::Properties;
+using scopewright::Property;
+using scopewright::UniqueFd;
+using scopewright::Value;
+namespace bus = scopewright::bus;
+
+namespace {
+
+constexpr const char* kDenied = "org.freedesktop.DBus.Error.AccessDenied";
+const std::uint64_t kNoFlags = 0;
+
+using Pids = std::vector<std::uint32_t>;
+
+/// A process of the user's that has just this number, which nobody has at the moment.
+class Numbered {
+public:
+    Numbered(pid_t number, const User& user) : pid_(start(number)) {
+        if (pid_ == 0) {
+            ofUser(user)([] {});
+            ::_exit(1);
+        }
+    }
+    Numbered(Numbered&&) = delete;
+    ~Numbered() {
+        if (pid_ <= 0) return;
+        ::kill(pid_, SIGKILL);
+        ::waitpid(pid_, nullptr, 0);
+    }
+
+    pid_t pid() const noexcept { return pid_; }
+
+private:
+    static pid_t start(pid_t number) {
+        clone_args arguments{};
+        arguments.exit_signal = SIGCHLD;
+        arguments.set_tid = reinterpret_cast<std::uint64_t>(&number);
+        arguments.set_tid_size = 1;
+        return static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
+    }
+
+    pid_t pid_;
+};
+
+std::size_t descriptorsOf(pid_t pid) {
+    const std::filesystem::directory_iterator all("/proc/" + std::to_string(pid) + "/fd");
+    return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+/// How many of the calls have ended with this error, after all of them have ended.
+std::size_t endedWith(std::deque<Pending>& calls, const std::string& error) {
+    std::size_t count = 0;
+    for (Pending& call : calls)
+        count += call.wait().error == error;
+    return count;
+}
+
+/// The error of a call that a process of the user's makes in new namespaces.
+std::string fromNamespace(const User& user, int spaces, const std::function<std::string(const Client&)>& ask) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) < 0) return "no pipe";
+    const int writable = ends[1];
+    const int status = asUser(user, [&] {
+        if (::unshare(spaces) < 0) return 1;
+        // A new pid namespace is for children.
+        const pid_t inner = ::fork();
+        if (inner == 0) {
+            std::string error = "no answer";
+            try {
+                error = ask(Client());
+            } catch (const std::exception& failure) {
+                error = failure.what();
+            }
+            ::_exit(::write(writable, error.data(), error.size()) < 0 ? 1 : 0);
+        }
+        ::waitpid(inner, nullptr, 0);
+        return 0;
+    });
+    ::close(ends[1]);
+    std::string error(300, '\0');
+    const ssize_t length = ::read(ends[0], error.data(), error.size());
+    ::close(ends[0]);
+    error.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
+    return status == 0 ? error : "no namespace";
+}
+
+} // namespace
+
+TEST_CASE("a member's signals, whoever they pretend to be of, change nothing", "[users][attack-43][attack-44]") {
+    if (!Polkit::whyNot().empty()) SKIP_TEST(Polkit::whyNot());
+    Town town;
+    Recorder recorder("type='signal',sender='org.scopewright1',path_namespace='/org/scopewright1'");
+    const Worker annas(town.guest, kAnna);
+    const Created created = createdBy(tryCreateAs(town.anna, "web", {&annas.child}));
+    const std::string daemon = town.guest.client.owner();
+    const pid_t pid = town.guest.daemonPid();
+    const auto forge = [&](const Client& client) {
+        forgeSignals(client, daemon, created);
+        forgeSignals(client, "", created);
+    };
+    forge(town.bert);
+    forge(town.cora);
+    // Also in the middle of a request.
+    const Worker more(town.guest, kAnna);
+    Created other = created;
+    other.unit = "scopewright-2001-second.scope";
+    Pending request(town.anna, town.anna.request(kManagerPath, kManager, "CreateSandbox", "second",
+                                                 Properties{{"PIDs", numbers({&more.child})}}, kNoFlags));
+    forgeSignals(town.bert, daemon, other);
+    CHECK(createdBy(request.wait()).unit == other.unit);
+    CHECK(sandboxesIn(town.anna.manager("ListSandboxes")).size() == 2);
+    CHECK(recorder.count([](const Signal& signal) { return signal.member == "SandboxRemoved"; }) == 0);
+    CHECK(town.guest.daemonPid() == pid);
+    CHECK(town.guest.client.owner() == daemon);
+}
+
+TEST_CASE("who floods the daemon with calls is told so, and others have their answers", "[users][attack-49]") {
+    if (!Polkit::whyNot().empty()) SKIP_TEST(Polkit::whyNot());
+    Town town;
+    constexpr std::size_t kCalls = 1000;
+    constexpr std::size_t kCallsPerClient = 128;
+    const Worker berts(town.guest, kBert);
+    createdBy(tryCreateAs(town.bert, "web", {&berts.child}));
+    Child child;
+    std::deque<Pending> flood;
+    {
+        // Each of these calls waits for polkit's word.
+        Polkit::Pause pause(town.polkit);
+        for (std::size_t i = 0; i < kCalls; ++i)
+            flood.emplace_back(town.anna, town.anna.request(kManagerPath, kManager, "ListSandboxes"));
+        CHECK(town.bert.manager("GetSandbox", "web").ok());
+        CHECK(town.bert.manager("FreezeSandbox", "web").ok());
+        CHECK(town.bert.manager("ThawSandbox", "web").ok());
+        CHECK(town.guest.tryCreate("web", {&child}).ok());
+    }
+    CHECK(endedWith(flood, kLimits) == kCalls - kCallsPerClient);
+    CHECK(endedWith(flood, "") == kCallsPerClient);
+    CHECK(town.anna.manager("ListSandboxes").ok());
+}
+
+TEST_CASE("a flood from many connections keeps nobody else from working", "[users][attack-49][attack-59]") {
+    if (!Polkit::whyNot().empty()) SKIP_TEST(Polkit::whyNot());
+    Town town;
+    std::deque<Client> connections;
+    std::deque<Pending> flood;
+    Child child;
+    {
+        Polkit::Pause pause(town.polkit);
+        for (int connection = 0; connection < 6; ++connection) {
+            connections.emplace_back(clientOf(kAnna));
+            for (int call = 0; call < 100; ++call)
+                flood.emplace_back(connections.back(),
+                                   connections.back().request(kManagerPath, kManager, "ListSandboxes"));
+        }
+        const Answer created = town.guest.tryCreate("web", {&child});
+        CHECK(created.error + created.text == "");
+        CHECK(town.guest.client.manager("StopSandbox", "web").ok());
+    }
+    for (Pending& call : flood)
+        call.wait();
+    CHECK(town.anna.manager("ListSandboxes").ok());
+}
+
+TEST_CASE("what a user may have is counted over all connections of theirs, and for each user", "[users][attack-52]") {
+    if (!Polkit::whyNot().empty()) SKIP_TEST(Polkit::whyNot());
+    Town town;
+    town.guest.configure("[limits]\nsandboxes-per-user = 2\ngroups-per-user = 4\ngroups-per-sandbox = 3\n");
+    std::deque<Worker> workers;
+    const auto create = [&](const User& user, const Client& client, const std::string& id) {
+        workers.emplace_back(town.guest, user);
+        return tryCreateAs(client, id, {&workers.back().child}).error;
+    };
+    const auto group = [&](const std::string& id, const std::string& name) {
+        return town.anna.manager("CreateCompatGroup", id, name, Properties(), kNoFlags).error;
+    };
+    CHECK(create(kAnna, town.anna, "a1") == "");
+    CHECK(create(kAnna, town.anna, "a2") == "");
+    CHECK(create(kAnna, town.anna, "a3") == kLimits);
+    // On another connection it is still Anna.
+    CHECK(create(kAnna, clientOf(kAnna), "a3") == kLimits);
+    CHECK(group("a1", "c1") == "");
+    CHECK(group("a1", "c2") == "");
+    CHECK(group("a1", "c3") == kLimits);
+    CHECK(group("a2", "c1") == kLimits);
+    CHECK(create(kBert, town.bert, "b1") == "");
+    CHECK(town.anna.manager("StopSandbox", "a1").ok());
+    CHECK(create(kAnna, town.anna, "a3") == "");
+}
+
+TEST_CASE("what a member sends besides is closed, and what is too much of it is refused",
+          "[users][attack-28][attack-50][attack-51]") {
+    if (!Polkit::whyNot().empty()) SKIP_TEST(Polkit::whyNot());
+    Town town;
+    const Worker worker(town.guest, kAnna), spare(town.guest, kAnna);
+    createdBy(tryCreateAs(town.anna, "web", {&worker.child}));
+    const UniqueFd file(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    const BorrowedFds many{std::vector<int>(16, file.value())};
+    const auto send = [&] {
+        for (const char* member : {"NoSuchMethod", "StopSandbox", "ListSandboxes", "Reload", "CreateSandbox"})
+            CHECK_FALSE(town.anna.manager(member, many).ok());
+        CHECK(town.anna.manager("AttachProcessFDs", "web", "payload", many).error == kInvalid);
+        CHECK(town.anna.manager("AttachProcessFDs", "0:web", "payload", many).error == kNoSandbox);
+        const Properties properties{{"PIDFDs", many}};
+        CHECK(town.anna.manager("CreateSandbox", "more", properties, kNoFlags).error == kInvalid);
+    };
+    const std::size_t before = descriptorsOf(town.guest.daemonPid());
+    for (int turn = 0; turn < times(50); ++turn)
+        send();
+    // An answer may be here before its question is forgotten.
+    CHECK(eventually([&] { return descriptorsOf(town.guest.daemonPid()) == before; }));
+    const auto refused = [&](const Properties& properties, const std::string& error) {
+        CHECK(tryCreateAs(town.anna, "more", {&spare.child}, properties).error == error);
+    };
+    refused({{"Description", std::string(70000, 'a')}}, kLimits);
+    refused({{"resources", "{\"x\":" + std::string(30000, '[')}}, kLimits);
+    refused({{"resources", std::string(60000, ' ') + "{}" + std::string(6000, ' ')}}, kLimits);
+    refused(Properties(65, Property{"memory.limit", std::int64_t{268435456}}), kLimits);
+    CHECK(town.anna.manager("AttachProcesses", "web", "payload", Pids(1025, spare.child.number())).error == kLimits);
+    CHECK(town.anna.manager("AttachProcesses", "web", "payload", Pids(2, spare.child.number())).error == kInvalid);
+    CHECK(spare.child.controlGroup().find("scopewright") == std::string::npos);
+}
+
+TEST_CASE("a member in a pid namespace of their own names processes by descriptor only", "[users][attack-27]") {
+    if (!Polkit::whyNot().empty()) SKIP_TEST(Polkit::whyNot());
+    Town town;
+    const Worker first(town.guest, kAnna);
+    createdBy(tryCreateAs(town.anna, "web", {&first.child}));
+    // Only in a user namespace of one's own can one have a pid namespace, and who has a number there is somebody here.
+    const Pids one{1};
+    const auto ask = [&](const std::function<Answer(const Client&)>& call) {
+        return fromNamespace(kAnna, CLONE_NEWUSER | CLONE_NEWPID,
+                             [&](const Client& client) { return call(client).error; });
+    };
+    CHECK(ask([&](const Client& client) { return client.manager("ListSandboxes"); }) == "");
+    const std::string unsupported = "org.freedesktop.DBus.Error.NotSupported";
+    CHECK(ask([&](const Client& client) { return client.manager("AttachProcesses", "web", "payload", one); }) ==
+          unsupported);
+    CHECK(ask([&](const Client& client) {
+              return client.manager("CreateSandbox", "more", Properties{{"PIDs", one}}, kNoFlags);
+          }) == unsupported);
+    CHECK(ask([&](const Client& client) { return client.manager("GetSandboxByPID", std::uint32_t{1}); }) ==
+          unsupported);
+}
+
+TEST_CASE("who lives in another user namespace is not moved by whom, nor moves whom, it does not know",
+          "[users][attack-20][attack-27]") {
+    if (!Polkit::whyNot().empty()) SKIP_TEST(Polkit::whyNot());
+    Town town;
+    const Worker first(town.guest, kAnna), outside(town.guest, kAnna);
+    const Worker inside(town.guest, kAnna, [](const std::function<void()>& ready) {
+        if (::unshare(CLONE_NEWUSER) < 0) ::_exit(1);
+        std::ofstream("/proc/self/setgroups") << "deny";
+        std::ofstream("/proc/self/uid_map") << "0 " << kAnna.uid << " 1\n";
+        std::ofstream("/proc/self/gid_map") << "0 " << kAnna.uid << " 1\n";
+        Child::sleep(ready);
+    });
+    createdBy(tryCreateAs(town.anna, "web", {&first.child}));
+    const Snapshot before(town.guest, {&first.child, &outside.child, &inside.child});
+    CHECK(tryCreateAs(town.anna, "more", {&inside.child}).error == kDenied);
+    CHECK(town.anna.manager("AttachProcesses", "web", "payload", Pids{inside.child.number()}).error == kDenied);
+    const auto ask = [&](const Child& child) {
+        return fromNamespace(kAnna, CLONE_NEWUSER, [&](const Client& client) {
+            return client.manager("AttachProcesses", "web", "payload", Pids{child.number()}).error;
+        });
+    };
+    CHECK(ask(outside.child) == kDenied);
+    CHECK(Snapshot(town.guest, {&first.child, &outside.child, &inside.child}) == before);
+}
+
+TEST_CASE("a number that has become another one's is not moved for who had it", "[users][attack-19]") {
+    if (!Polkit::whyNot().empty()) SKIP_TEST(Polkit::whyNot());
+    Town town;
+    const Worker first(town.guest, kAnna);
+    createdBy(tryCreateAs(town.anna, "web", {&first.child}));
+    Worker gone(town.guest, kAnna);
+    gone.child.kill();
+    gone.child.reap();
+    const Numbered heir(gone.child.pid(), kBert);
+    REQUIRE(heir.pid() == gone.child.pid());
+    const std::string home = controlGroupOf(heir.pid());
+    const auto check = [&](const Answer& byNumber, const Answer& byFd) {
+        CHECK(byNumber.error == kDenied);
+        CHECK(byFd.error == kNoProcess);
+        CHECK(controlGroupOf(heir.pid()) == home);
+    };
+    check(town.anna.manager("AttachProcesses", "web", "payload", Pids{gone.child.number()}),
+          town.anna.manager("AttachProcessFDs", "web", "payload", BorrowedFds{{gone.child.pidfd()}}));
+    const Properties byFd{{"PIDFDs", BorrowedFds{{gone.child.pidfd()}}}};
+    check(tryCreateAs(town.anna, "more", {&gone.child}), town.anna.manager("CreateSandbox", "more", byFd, kNoFlags));
+}
+
+TEST_CASE("a process that becomes root's between the check and the move goes back to where it was",
+          "[users][attack-30]") {
+    if (!Polkit::whyNot().empty()) SKIP_TEST(Polkit::whyNot());
+    Town town;
+    const std::string program = "/usr/local/bin/scopewright-test-sleep";
+    std::filesystem::copy_file("/bin/sleep", program, std::filesystem::copy_options::overwrite_existing);
+    REQUIRE(::chmod(program.c_str(), 04755) == 0);
+    const Worker first(town.guest, kAnna);
+    const Created created = createdBy(tryCreateAs(town.anna, "web", {&first.child}));
+    const Worker changing(town.guest, kAnna, [&](const std::function<void()>& ready) {
+        sigset_t go;
+        sigemptyset(&go);
+        sigaddset(&go, SIGUSR1);
+        ::sigprocmask(SIG_BLOCK, &go, nullptr);
+        ready();
+        int signal = 0;
+        ::sigwait(&go, &signal);
+        ::execl(program.c_str(), "sleep", "1000", nullptr);
+    });
+    const std::string home = changing.child.controlGroup();
+    const auto uids = [&] {
+        std::ifstream file("/proc/" + std::to_string(changing.child.pid()) + "/status");
+        for (std::string line; std::getline(file, line);)
+            if (line.starts_with("Uid:")) return line;
+        return std::string();
+    };
+    std::string during;
+    const Moment moment(town.guest.daemonPid(), created.payload() + "/cgroup.procs", [&] {
+        ::kill(changing.child.pid(), SIGUSR1);
+        eventually([&] { return uids() == "Uid:\t2001\t0\t0\t0"; });
+        during = changing.child.controlGroup();
+    });
+    CHECK(town.anna.manager("AttachProcesses", "web", "payload", Pids{changing.child.number()}).error == kDenied);
+    CHECK(moment.hasCome());
+    CHECK(uids() == "Uid:\t2001\t0\t0\t0");
+    CHECK(during == home);
+    CHECK(changing.child.alive());
+    CHECK(changing.child.controlGroup() == home);
+    std::filesystem::remove(program);
+}
