@@ -172,6 +172,11 @@ pid_t processOfThread(pid_t tid) {
     return group.empty() ? 0 : static_cast<pid_t>(std::strtol(group.front().c_str(), nullptr, 10));
 }
 
+pid_t parentOf(pid_t pid) {
+    const std::vector<std::string> parent = statusLine(pid, "PPid:");
+    return parent.empty() ? 0 : static_cast<pid_t>(std::strtol(parent.front().c_str(), nullptr, 10));
+}
+
 bool sharesPidNamespace(pid_t caller) {
     // NSpid lists the number in each namespace from ours down to the process's own.
     return statusLine(caller, "NSpid:").size() == 1;

@@ -67,6 +67,9 @@ bool sharesPidNamespace(pid_t caller);
 /// The process to which a thread belongs; 0 if it is gone.
 pid_t processOfThread(pid_t tid);
 
+/// 0 if there is none, or no such process.
+pid_t parentOf(pid_t pid);
+
 /// The group of `pid`, a process or a thread, in the unified hierarchy; empty if it is gone.
 std::string controlGroupOf(pid_t pid);
 

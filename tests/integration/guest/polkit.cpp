@@ -30,7 +30,7 @@ bool hidden() {
 } // namespace
 
 std::string Polkit::whyNot() {
-    for (const char* program : {"/usr/lib/polkit-1/polkitd", "/usr/lib/policykit-1/polkitd"})
+    for (const char* program : {"/usr/lib/polkit-1/polkitd", "/usr/libexec/polkitd"})
         if (::access(program, X_OK) == 0) return "";
     return "this guest has no polkit";
 }
