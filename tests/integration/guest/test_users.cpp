@@ -239,22 +239,23 @@ TEST_CASE("a member has one slice, and only names that the daemon gives", "[user
     CHECK(Snapshot(town.guest, {&worker.child}) == before);
 }
 
-TEST_CASE("who leaves the group keeps what they have, and comes no more", "[users][attack-54]") {
+TEST_CASE("who has left the group comes in no more, and what they have stays", "[users][attack-54]") {
     if (!Polkit::whyNot().empty()) SKIP_TEST(Polkit::whyNot());
     Town town;
     const Worker first(town.guest, kBert), second(town.guest, kBert);
     createdBy(tryCreateAs(town.bert, "web", {&first.child}));
     town.members.set({kAnna});
-    // The bus knows a connection by the groups it came with, and so does a new polkit; an old one looks a user's groups
-    // up.
+    // What a connection that is open may still do depends on its age: newer versions of the bus and of polkit go by the
+    // groups that it came with, older ones look them up.
     const std::string error = tryCreateAs(town.bert, "more", {&second.child}).error;
-    CHECK((error.empty() || error == kChallenge));
-    CHECK(sandboxesIn(town.bert.manager("ListSandboxes")).size() == (error.empty() ? 2 : 1));
+    CHECK((error.empty() || error == kChallenge || error == kDenied));
     const Client again = clientOf(kBert);
     CHECK(again.manager("ListSandboxes").error == kDenied);
     CHECK(again.manager("StopSandbox", "web").error == kDenied);
+    CHECK(tryCreateAs(again, "other", {&second.child}).error == kDenied);
     CHECK(first.child.alive());
-    CHECK(town.bert.manager("StopSandbox", "web").ok());
+    town.members.set({kAnna, kBert});
+    CHECK(clientOf(kBert).manager("StopSandbox", "web").ok());
 }
 
 TEST_CASE("who is in no group is turned away by the bus, whatever polkit says", "[users][attack-54][attack-58]") {
@@ -278,7 +279,8 @@ TEST_CASE("who is in no group is turned away by the bus, whatever polkit says", 
         town.guest.stopDaemon();
         CHECK(town.cora.manager("ListSandboxes").error == kDenied);
     }
-    CHECK(sandboxesIn(town.anna.manager("ListSandboxes")).size() == 1);
+    CHECK(town.anna.manager("ListSandboxes").ok());
+    CHECK(town.guest.knows("web"));
 }
 
 TEST_CASE("a name on the bus is root's, also for members of the group", "[users][attack-54]") {
