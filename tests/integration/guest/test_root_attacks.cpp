@@ -31,20 +31,16 @@ std::string makeProcessGroup(const Guest& guest, const std::string& name) {
     return std::get<1>(answer.get<scopewright::bus::ObjectPath, std::string>());
 }
 
-/// An empty file system in place of a directory, where the daemon sees it: it has mounts of its own.
+/// A strange group in place of another, where the daemon sees it: it has mounts of its own.
 class Mounted {
 public:
-    Mounted(pid_t daemon, std::string path) : daemon_(daemon), path_(std::move(path)) {
-        const auto mount = [this] { return ::mount("none", path_.c_str(), "tmpfs", 0, nullptr); };
+    Mounted(pid_t daemon, const std::string& strange, std::string path) : daemon_(daemon), path_(std::move(path)) {
+        const auto mount = [&] { return ::mount(strange.c_str(), path_.c_str(), nullptr, MS_BIND, nullptr); };
         if (inside(mount) != 0) throw std::runtime_error("cannot mount " + path_);
     }
     Mounted(Mounted&&) = delete;
     ~Mounted() {
         inside([this] { return ::umount2(path_.c_str(), MNT_DETACH); });
-    }
-
-    bool empty() const {
-        return inside([this] { return std::filesystem::is_empty(path_) ? 0 : 1; }) == 0;
     }
 
 private:
@@ -115,19 +111,22 @@ TEST_CASE("what is mounted over a group is not entered", "[attack-15]") {
     Child child, more;
     const Created created = guest.create("web", {&child});
     const std::string home = more.controlGroup();
+    const std::string strange = "/scopewright-test-strange";
+    makeGroup(strange + "/payload");
+    const auto attach = [&] { return guest.client.manager("AttachProcesses", "web", "payload", Pids{more.number()}); };
     {
-        const Mounted payload(guest.daemonPid(), directory(created.payload()));
-        CHECK_FALSE(guest.client.manager("AttachProcesses", "web", "payload", Pids{more.number()}).ok());
-        CHECK(payload.empty());
+        const Mounted payload(guest.daemonPid(), directory(strange + "/payload"), directory(created.payload()));
+        CHECK_FALSE(attach().ok());
     }
     {
-        const Mounted scope(guest.daemonPid(), directory(created.controlGroup));
+        const Mounted scope(guest.daemonPid(), directory(strange), directory(created.controlGroup));
         CHECK_FALSE(guest.client.manager("CreateCompatGroup", "web", "c1", Properties(), kNoFlags).ok());
-        CHECK_FALSE(guest.client.manager("AttachProcesses", "web", "payload", Pids{more.number()}).ok());
-        CHECK(scope.empty());
+        CHECK_FALSE(attach().ok());
     }
     CHECK(more.controlGroup() == home);
-    CHECK(guest.client.manager("AttachProcesses", "web", "payload", Pids{more.number()}).ok());
+    CHECK(treeOf(strange) == std::vector<std::string>{strange, strange + "/payload"});
+    removeGroup(strange);
+    CHECK(attach().ok());
     CHECK(more.controlGroup() == created.payload());
 }
 
@@ -237,24 +236,27 @@ TEST_CASE("a group that is full takes processes, and lets none of them fork", "[
     CHECK(second.controlGroup() == group);
 }
 
-TEST_CASE("nothing that callers send begins or ends a line of the log", "[attack-57]") {
+TEST_CASE("nothing that callers send begins or ends a line of the log, or of an answer", "[attack-57]") {
     Guest guest;
     guest.configure("[daemon]\nlog-level = \"debug\"\n");
     Child child;
     const std::size_t before = logLines().size();
     const std::string bad = "web\nforged: a line of its own\n\x1b[31mforged\x1b[0m\r\\nforged";
-    guest.tryCreate(bad, {&child});
-    guest.tryCreate("web", {&child}, {{bad, bad}});
-    guest.tryCreate("web", {&child}, {{"Slice", bad}});
-    guest.tryCreate("web", {&child}, {{"UnitName", bad}});
-    guest.tryCreate("web", {&child}, {{"Description", bad}});
-    guest.tryCreate("web", {&child}, {{"User", bad}});
-    guest.tryCreate("web", {&child}, {{"resources", bad}});
+    const auto refused = [&](const Answer& answer) {
+        CAPTURE(answer.text);
+        CHECK_FALSE(answer.ok());
+        CHECK(isPlainSentence(answer.text));
+    };
+    refused(guest.tryCreate(bad, {&child}));
+    refused(guest.tryCreate("web", {&child}, {{bad, bad}}));
+    for (const char* name : {"Slice", "UnitName", "CgroupsPath", "Description", "Token", "User", "Group", "resources"})
+        refused(guest.tryCreate("web", {&child}, {{name, bad}}));
     guest.create("web", {&child});
-    for (const char* member : {"StopSandbox", "GetSandbox", "FreezeSandbox", bad.c_str()})
-        if (std::string(member) != bad) guest.client.manager(member, bad);
-    guest.client.manager("CreateCompatGroup", "web", bad, Properties(), kNoFlags);
-    guest.client.manager("UpdateGroup", "web", bad, Properties{{bad, bad}});
+    for (const char* member : {"StopSandbox", "GetSandbox", "FreezeSandbox", "ListGroups"})
+        refused(guest.client.manager(member, bad));
+    refused(guest.client.manager("CreateCompatGroup", "web", bad, Properties(), kNoFlags));
+    refused(guest.client.manager("UpdateGroup", "web", bad, Properties{{bad, bad}}));
+    refused(guest.client.manager("UpdateSandbox", "web", Properties{{"unified", bad}}));
     const std::vector<std::string> lines = logLines();
     CHECK(lines.size() > before);
     for (const std::string& line : lines) {
