@@ -6,8 +6,10 @@
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace scopewright::limits {
@@ -91,6 +93,25 @@ struct Resources {
     std::optional<std::map<std::string, std::string>> unified; ///< by file, values as our own parsers print them
 
     bool operator==(const Resources&) const = default;
+};
+
+/// Resources that stay as they are, held once by all who were given the same. Most groups have none, and those take no
+/// room at all: there can be thousands.
+class SharedResources {
+public:
+    SharedResources() : value_(none()) {}
+    SharedResources(Resources value)
+        : value_(value == Resources() ? none() : std::make_shared<const Resources>(std::move(value))) {}
+
+    operator const Resources&() const noexcept { return *value_; }
+
+private:
+    static const std::shared_ptr<const Resources>& none() {
+        static const std::shared_ptr<const Resources> nothing = std::make_shared<const Resources>();
+        return nothing;
+    }
+
+    std::shared_ptr<const Resources> value_;
 };
 
 } // namespace scopewright::limits

@@ -29,7 +29,7 @@ struct Group {
     std::string name;
     std::string kind; ///< "payload", "process" or "compat"
     std::string controlGroup;
-    limits::Resources resources;
+    limits::SharedResources resources;
     std::vector<limits::Skip> skipped;
 
     bool holdsProcesses() const noexcept { return kind != kCompat; }
@@ -48,7 +48,7 @@ struct Sandbox {
     std::string underway;   ///< "updated", "frozen": an operation that waits; empty if there is none
     int watch = -1;         ///< its number in the watch for what others write
     std::map<std::string, std::string> stubborn; ///< see restoreFiles()
-    limits::Resources resources;
+    limits::SharedResources resources;
     std::vector<limits::Skip> skipped;
     std::map<std::string, Group> groups; ///< by name
 
