@@ -51,7 +51,8 @@ void leadHeirBack(pid_t number, const Target& target, uid_t caller) noexcept {
 /// after the write was the one that was moved.
 void move(const Process& process, const Target& target, uid_t caller) {
     const int error = target.group.tryWrite("cgroup.procs", std::to_string(process.pid()));
-    if (error == ENODEV) throw Error(ErrorCode::NoSuchGroup, "the group for the process is gone");
+    // Gone before the file was opened, or after.
+    if (error == ENOENT || error == ENODEV) throw Error(ErrorCode::NoSuchGroup, "the group for the process is gone");
     if (error != 0 && error != ESRCH)
         throw errnoError("move process " + std::to_string(process.pid()) + " to " + target.controlGroup, error);
     if (process.controlGroup() != target.controlGroup) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Processes that join a sandbox later, and the way in for clone3.
 #include "bench.h"
+#include "faults.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -90,6 +91,24 @@ TEST_CASE("who may not be moved stays where it is, and so do those named beside 
         bench,
         bench.manager(Bench::kRoot, "AttachProcessFDs", "web", "payload", BorrowedFds{{good.pidfd(), file.value()}}),
         fd("InvalidArgs"));
+}
+
+TEST_CASE("a group that goes while a process is on its way to it is one that there is not") {
+    NEEDS_CGROUPS();
+    for (const char* function : {"openat", "write"}) {
+        CAPTURE(function);
+        Bench bench;
+        bench.sandbox("web");
+        bench.makeProcessGroup("web", "more");
+        Child& child = bench.child();
+        const std::string before = child.controlGroup();
+        const std::string directory = bench.scopeOf("web") + "/more";
+        fake::Fault fault(function, "/more/cgroup.procs", fake::Fault::kNothing);
+        fault.before = [&](int) { bench.tree().remove(directory); };
+        CHECK(bench.answer(attach(bench, "more", {child.number()}))->error == ours("NoSuchGroup"));
+        CHECK(child.controlGroup() == before);
+        CHECK(fault.calls() == 1);
+    }
 }
 
 TEST_CASE("a group's directory is handed out as a place, through which nothing can be written", "[attack-40]") {
