@@ -217,7 +217,8 @@ async::Task<bus::Message> ManagerObject::updateGroup(bus::Message call) {
 
 async::Task<bus::Message> ManagerObject::explain(bus::Message call) {
     const auto [request, flags] = bus::unpack<Properties, std::uint64_t>(call);
-    if (flags != 0) throw Error(ErrorCode::InvalidArgument, "flags " + std::to_string(flags) + " must be 0");
+    sandbox::checkFlags(flags);
+    sandbox::checkShape(request, context_.config);
     const limits::Context context = context_.sandboxes.enforcer().planningContext(limits::readable(request));
     bus::Message reply = bus::methodReturn(call);
     sd_bus_message* m = reply.raw();

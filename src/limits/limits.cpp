@@ -120,7 +120,9 @@ std::map<std::string, std::string> toUnified(const Texts& texts) {
     std::map<std::string, std::string> files;
     for (const auto& [file, value] : texts) {
         checkUnifiedKey(file);
-        files[file] = unifiedValue(file, value);
+        // A dictionary on the bus can name a key twice, and each of the two could be the one that was meant.
+        if (!files.emplace(file, unifiedValue(file, value)).second)
+            throw Error(ErrorCode::InvalidArgument, "unified " + quoted(file) + " is given twice");
     }
     return files;
 }

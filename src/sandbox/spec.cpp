@@ -150,22 +150,6 @@ bool setResource(limits::Resources& resources, const Property& property) {
     return true;
 }
 
-void checkFlags(std::uint64_t flags) {
-    if (flags != 0)
-        throw Error(ErrorCode::InvalidArgument, "flags " + std::to_string(flags) + " are not known; they must be 0");
-}
-
-/// Before anything of it is looked at.
-void checkShape(const Properties& properties, const config::Config& config) {
-    if (bus::bytesIn(properties) > config.requestBytes)
-        throw Error(ErrorCode::LimitsExceeded,
-                    "the properties are longer than " + std::to_string(config.requestBytes) + " bytes");
-    std::set<std::string_view> seen;
-    for (const Property& property : properties)
-        if (!seen.insert(property.name).second)
-            throw Error(ErrorCode::InvalidArgument, "property " + quoted(property.name) + " is given twice");
-}
-
 [[noreturn]] void refuseProperty(const Property& property) {
     constexpr std::array<std::string_view, 2> kLater{"Aggregate", "OverheadPIDs"};
     if (std::ranges::find(kLater, property.name) != kLater.end())
@@ -234,6 +218,21 @@ void place(SandboxSpec& spec, const std::optional<UnitPlace>& path, const config
 }
 
 } // namespace
+
+void checkFlags(std::uint64_t flags) {
+    if (flags != 0)
+        throw Error(ErrorCode::InvalidArgument, "flags " + std::to_string(flags) + " are not known; they must be 0");
+}
+
+void checkShape(const Properties& properties, const config::Config& config) {
+    if (bus::bytesIn(properties) > config.requestBytes)
+        throw Error(ErrorCode::LimitsExceeded,
+                    "the properties are longer than " + std::to_string(config.requestBytes) + " bytes");
+    std::set<std::string_view> seen;
+    for (const Property& property : properties)
+        if (!seen.insert(property.name).second)
+            throw Error(ErrorCode::InvalidArgument, "property " + quoted(property.name) + " is given twice");
+}
 
 void refuseSkipsIfStrict(bool strict, const std::vector<limits::Skip>& skipped) {
     if (!strict || skipped.empty()) return;

@@ -52,7 +52,7 @@ struct GroupSpec {
     limits::Resources resources;
 };
 
-/// Reads CreateSandbox's arguments, all but the processes themselves. `flags` has no meaning yet and must be 0.
+/// Reads CreateSandbox's arguments, all but the processes themselves.
 SandboxSpec parseSandbox(const Key& key, const Properties& properties, std::uint64_t flags,
                          const config::Config& config);
 
@@ -73,6 +73,12 @@ GroupSpec parseGroup(const char* kind, const Key& sandbox, const std::string& na
 
 /// Reads an update: resources and nothing else.
 limits::Resources parseUpdate(const Properties& properties, const config::Config& config);
+
+/// None has a meaning yet.
+void checkFlags(std::uint64_t flags);
+
+/// Before anything of a list is looked at: not too long, and no name twice.
+void checkShape(const Properties& properties, const config::Config& config);
 
 /// In a strict request a resource that is not in force is an error.
 void refuseSkipsIfStrict(bool strict, const std::vector<limits::Skip>& skipped);

@@ -91,6 +91,23 @@ TEST_CASE("an update that is wrong changes nothing") {
     CHECK(bench.systemd.find(bench.unitOf("web"))->text("MemoryMax") == std::to_string(1 << 30));
 }
 
+TEST_CASE("a name that is given twice is refused, whichever list it stands in") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    bench.sandbox("web");
+    const Properties twice{{"pids.limit", std::int64_t{5}}, {"pids.limit", std::int64_t{6}}};
+    const std::vector<std::pair<std::string, std::string>> files{{"memory.high", "max"}, {"memory.high", "8192"}};
+    for (const Properties& list : {twice, Properties(1, Property{"unified", files})}) {
+        CAPTURE(list.size());
+        REFUSED(bench, bench.create("new", with(list, "PIDs", std::vector<std::uint32_t>{1})), fd("InvalidArgs"));
+        REFUSED(bench, bench.manager(Bench::kRoot, "UpdateSandbox", "web", list), fd("InvalidArgs"));
+        REFUSED(bench, bench.createCompat("web", "c", list), fd("InvalidArgs"));
+    }
+    Pending explained = bench.answer(bench.manager(Bench::kRoot, "Explain", twice, std::uint64_t(0)));
+    CHECK(explained->error == fd("InvalidArgs"));
+    CHECK(explained->text == "property 'pids.limit' is given twice");
+}
+
 TEST_CASE("an update that PID 1 refuses leaves the old values in force", "[attack-63]") {
     NEEDS_CGROUPS();
     Bench bench;
