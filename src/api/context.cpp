@@ -19,6 +19,12 @@ bool isInteractive(const bus::Message& call) {
 
 } // namespace
 
+bus::Callers::Ticket Context::admit(const bus::Message& call) const {
+    const std::optional<bus::Caller> caller = callers.known(sd_bus_message_get_sender(call.raw()));
+    const bool bounded = caller && !sandbox::isAdministrator(caller->uid);
+    return callers.admit(call, config.callsPerClient, bounded ? config.callsPerUser : SIZE_MAX);
+}
+
 async::Task<auth::Verdict> Context::ask(bus::Message call, uid_t user, const char* action,
                                         auth::Details details) const {
     return polkit.check(senderOf(call), user, action, std::move(details), isInteractive(call));

@@ -33,8 +33,8 @@ struct Context {
     const config::Config& config;
     unsigned systemdVersion;
 
-    /// LimitsExceeded if the caller waits for too many answers already.
-    bus::Callers::Ticket admit(const bus::Message& call) const { return callers.admit(call, config.callsPerClient); }
+    /// LimitsExceeded if the caller, or its user, waits for too many answers already.
+    bus::Callers::Ticket admit(const bus::Message& call) const;
 
     /// Who calls; AccessDenied if the bus does not know.
     async::Task<bus::Caller> caller(const bus::Message& call) const { return callers.identify(call); }

@@ -237,7 +237,7 @@ async::Task<bus::Message> ManagerObject::create(bus::Message call, const char* k
     const sandbox::Key key = sandbox::keyOf(id, caller.uid);
     co_await context_.reach(call, caller, key, kManage);
     const sandbox::GroupSpec spec = sandbox::parseGroup(kind, key, name, properties, flags, context_.config);
-    const sandbox::Group& group = context_.sandboxes.createGroup(key, spec);
+    const sandbox::Group& group = context_.sandboxes.createGroup(key, spec, caller.uid);
     co_return bus::methodReturn(call, bus::ObjectPath(groupPath(key, group.name)), group.controlGroup);
 }
 
@@ -310,6 +310,10 @@ struct ManagerTable {
         return 0;
     }
 
+    static int remains(sd_bus_message* reply, const ManagerObject& object) {
+        return sd_bus_message_append(reply, "t", object.context().sandboxes.remains());
+    }
+
     static constexpr std::uint64_t kConst = SD_BUS_VTABLE_PROPERTY_CONST;
     static constexpr std::uint64_t kOpen = SD_BUS_VTABLE_UNPRIVILEGED;
     using Manager = ManagerObject;
@@ -322,6 +326,7 @@ struct ManagerTable {
         SD_BUS_PROPERTY("CgroupMode", "s", (get<Manager, cgroupMode>), 0, kConst),
         SD_BUS_PROPERTY("Controllers", "as", (get<Manager, controllers>), 0, 0),
         SD_BUS_PROPERTY("Features", "as", (get<Manager, features>), 0, kConst),
+        SD_BUS_PROPERTY("Remains", "t", (get<Manager, remains>), 0, SD_BUS_VTABLE_PROPERTY_EXPLICIT),
         SD_BUS_METHOD_WITH_ARGS("CreateSandbox", SD_BUS_ARGS("s", id, "a(sv)", properties, "t", flags),
             SD_BUS_RESULT("o", sandbox, "s", unit, "s", control_group), bus::handle<&Manager::createSandbox>, kOpen),
         SD_BUS_METHOD_WITH_ARGS("AdoptSandbox", SD_BUS_ARGS("s", id, "s", unit, "a(sv)", properties, "t", flags),

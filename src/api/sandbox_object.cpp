@@ -60,7 +60,7 @@ async::Task<bus::Message> SandboxObject::create(bus::Message call, const char* k
     co_await context_.reach(call, caller, key, kManage);
     const auto [name, properties, flags] = bus::unpack<std::string, Properties, std::uint64_t>(call);
     const sandbox::GroupSpec spec = sandbox::parseGroup(kind, key, name, properties, flags, context_.config);
-    const sandbox::Group& group = context_.sandboxes.createGroup(key, spec);
+    const sandbox::Group& group = context_.sandboxes.createGroup(key, spec, caller.uid);
     co_return bus::methodReturn(call, bus::ObjectPath(groupPath(key, group.name)), group.controlGroup);
 }
 
@@ -124,6 +124,20 @@ struct SandboxTable {
         return 1;
     }
 
+    /// Of what only the kernel knows.
+    static int remains(sd_bus*, const char* path, const char*, const char*, sd_bus_message* reply, void* userdata,
+                       sd_bus_error*) noexcept {
+        const SandboxObject& self = *static_cast<const SandboxObject*>(userdata);
+        const sandbox::Sandbox* sandbox = self.find(path);
+        if (!sandbox) return -ENOENT;
+        try {
+            bus::append(reply, self.context_.sandboxes.remainsOf(*sandbox));
+            return 0;
+        } catch (const std::exception&) {
+            return -EIO;
+        }
+    }
+
     template <auto kGetter>
     static int get(sd_bus*, const char* path, const char*, const char*, sd_bus_message* reply, void* userdata,
                    sd_bus_error*) noexcept {
@@ -170,6 +184,7 @@ struct SandboxTable {
         SD_BUS_PROPERTY("Groups", "as", get<groups>, 0, kChanges),
         SD_BUS_PROPERTY("Resources", "a{sv}", get<resources>, 0, kChanges),
         SD_BUS_PROPERTY("Skipped", "a(sss)", get<skipped>, 0, kChanges),
+        SD_BUS_PROPERTY("Remains", "t", remains, 0, SD_BUS_VTABLE_PROPERTY_EXPLICIT),
         SD_BUS_METHOD_WITH_ARGS("CreateCompatGroup", SD_BUS_ARGS("s", name, "a(sv)", properties, "t", flags),
             SD_BUS_RESULT("o", group, "s", control_group), bus::handle<&SandboxObject::createCompatGroup>, kOpen),
         SD_BUS_METHOD_WITH_ARGS("CreateGroup", SD_BUS_ARGS("s", name, "a(sv)", properties, "t", flags),

@@ -24,24 +24,36 @@ std::optional<Caller> Callers::known(const char* sender) const {
     return found == known_.end() ? std::nullopt : std::optional(found->second);
 }
 
-Callers::Ticket::Ticket(Callers& callers, std::string sender) : callers_(&callers), sender_(std::move(sender)) {
+Callers::Ticket::Ticket(Callers& callers, std::string sender, std::optional<uid_t> uid)
+    : callers_(&callers), sender_(std::move(sender)), uid_(uid) {
     ++callers_->underway_[sender_];
+    if (uid_) ++callers_->ofUser_[*uid_];
 }
 
 Callers::Ticket::~Ticket() {
     if (!callers_) return;
-    const auto found = callers_->underway_.find(sender_);
-    if (--found->second == 0) callers_->underway_.erase(found);
+    const auto release = [](auto& counts, const auto& key) {
+        const auto found = counts.find(key);
+        if (--found->second == 0) counts.erase(found);
+    };
+    release(callers_->underway_, sender_);
+    if (uid_) release(callers_->ofUser_, *uid_);
 }
 
-Callers::Ticket Callers::admit(const Message& call, std::size_t most) {
+Callers::Ticket Callers::admit(const Message& call, std::size_t mostOfSender, std::size_t mostOfUser) {
     const char* sender = sd_bus_message_get_sender(call.raw());
     const std::string name = sender ? sender : "";
-    const auto found = underway_.find(name);
-    if (found != underway_.end() && found->second >= most)
-        throw Error(ErrorCode::LimitsExceeded, std::to_string(found->second) + " calls of " + quoted(name) +
-                                                   " are being answered already; wait for one of them");
-    return Ticket(*this, name);
+    const auto refuseAbove = [](std::size_t most, const auto& counts, const auto& key, const std::string& whose) {
+        const auto found = counts.find(key);
+        if (found != counts.end() && found->second >= most)
+            throw Error(ErrorCode::LimitsExceeded, std::to_string(found->second) + " calls of " + whose +
+                                                       " are being answered already; wait for one of them");
+    };
+    refuseAbove(mostOfSender, underway_, name, quoted(name));
+    const std::optional<Caller> caller = known(sender);
+    if (!caller) return Ticket(*this, name, std::nullopt);
+    refuseAbove(mostOfUser, ofUser_, caller->uid, "uid " + std::to_string(caller->uid));
+    return Ticket(*this, name, caller->uid);
 }
 
 async::Task<Caller> Callers::identify(Message call) {

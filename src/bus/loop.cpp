@@ -30,6 +30,14 @@ Source addTimer(sd_event* event, Microseconds delay, sd_event_time_handler_t cal
     return Source(source);
 }
 
+Source addDeferred(sd_event* event, sd_event_handler_t callback, void* userdata) {
+    sd_event_source* source = nullptr;
+    check(sd_event_add_defer(event, &source, callback, userdata), "add a deferred call");
+    Source owned(source);
+    check(sd_event_source_set_enabled(source, SD_EVENT_OFF), "turn a deferred call off");
+    return owned;
+}
+
 async::Task<void> sleepFor(sd_event* event, Microseconds delay) {
     async::Completion<bool> elapsed;
     Source timer = addTimer(event, delay, completeFalse, &elapsed);

@@ -38,6 +38,7 @@ struct Config {
     bool stayWithSandboxes = false;
     log::Level logLevel = log::Level::Info;
     std::string systemdSocket = "auto";
+    std::uint32_t warnOfRemains = 10000;
 
     // [limits]
     std::uint32_t sandboxes = 16384;
@@ -45,7 +46,12 @@ struct Config {
     std::uint32_t groupsPerUser = 4096;
     std::uint32_t groupsPerSandbox = 64;
     std::uint32_t processesPerCall = 1024;
+    std::uint32_t newGroupsPerSecond = 50;
+    std::uint32_t newGroupsAtOnce = 4096;
+    std::uint32_t jobs = 64;
+    std::uint32_t jobsPerUser = 8;
     std::uint32_t callsPerClient = 128;
+    std::uint32_t callsPerUser = 256;
     std::uint32_t requestBytes = 65536;
 
     bool operator==(const Config&) const = default;

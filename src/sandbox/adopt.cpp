@@ -70,9 +70,8 @@ void refuseUnlessOurs(const std::string& name, const cgroup::Group& scope) {
 
 async::Task<Key> Sandboxes::adopt(SandboxSpec spec) {
     const Key key = spec.key;
-    bool exists = false;
-    co_await takeTurn(spec, exists);
-    if (exists) co_return key;
+    Turns::Turn turn = co_await takeTurn(spec);
+    if (!turn) co_return key;
     admitAnother(spec);
     Reservation reservation(registry_, spec);
     Former former;

@@ -60,9 +60,8 @@ void requireAlive(const Processes& processes) {
 
 async::Task<Key> Sandboxes::create(SandboxSpec spec) {
     const Key key = spec.key;
-    bool exists = false;
-    co_await takeTurn(spec, exists);
-    if (exists) {
+    Turns::Turn turn = co_await takeTurn(spec);
+    if (!turn) {
         // One whose start an earlier daemon left to the next has been finished by that, whatever was not to be had.
         refuseSkipsIfStrict(spec.strict, registry_.at(key).skipped);
         co_return key;
@@ -79,7 +78,7 @@ async::Task<Key> Sandboxes::create(SandboxSpec spec) {
         // The job may end later, and then there would be a scope of which nobody knows.
         leadOutOf(host_.root, spec);
         reservation.keep();
-        background_.spawn(leadBackLater(std::move(spec)));
+        background_.spawn(leadBackLater(std::move(spec), std::move(turn)));
     } else if (failure && spec.start == Start::Over) {
         co_await leadBack(spec);
     }
@@ -257,7 +256,8 @@ async::Task<void> Sandboxes::leadBack(SandboxSpec& spec) {
 }
 
 /// A scope is not stopped before its start job is over: that has crashed PID 1.
-async::Task<void> Sandboxes::leadBackLater(SandboxSpec spec) {
+async::Task<void> Sandboxes::leadBackLater(SandboxSpec spec, Turns::Turn turn) {
+    static_cast<void>(turn); // PID 1 is at work on it until then
     constexpr std::chrono::minutes kPatience{10};
     const std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::now() + kPatience;
     bool over = false;

@@ -94,7 +94,6 @@ Sandbox& Registry::add(Sandbox sandbox) {
     Usage& usage = usage_[sandbox.key.uid];
     ++usage.sandboxes;
     usage.groups += sandbox.groups.size();
-    ++starting_;
     sandbox.serial = ++lastSerial_;
     const Key key = sandbox.key;
     Sandbox& added = sandboxes_.emplace(key, std::move(sandbox)).first->second;
@@ -128,7 +127,7 @@ void Registry::changeState(Sandbox& sandbox, State state) {
 
 void Registry::announce(Sandbox& sandbox, State state) {
     sandbox.state = state;
-    if (!std::exchange(sandbox.announced, true)) --starting_;
+    sandbox.announced = true;
     watch(sandbox);
     observer_.sandboxAdded(sandbox);
     changed_.notify();
@@ -143,7 +142,6 @@ void Registry::retire(const Key& key, const std::string& reason) {
     const auto usage = usage_.find(key.uid);
     usage->second.groups -= gone.groups.size();
     if (--usage->second.sandboxes == 0) usage_.erase(usage);
-    if (!gone.announced) --starting_;
     if (gone.watch >= 0) {
         watched_.erase(gone.watch);
         watch_.remove(gone.watch);

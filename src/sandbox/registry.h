@@ -54,8 +54,6 @@ public:
         std::size_t groups = 0;
     };
     Usage usage(uid_t owner) const;
-    /// How many sandboxes are not announced yet.
-    std::size_t starting() const noexcept { return starting_; }
 
     /// NoSuchSandbox if the kernel has it no more.
     cgroup::Group scopeOf(const Sandbox& sandbox) const;
@@ -92,7 +90,6 @@ private:
     std::unordered_map<std::string, Key> byUnit_;
     std::unordered_map<std::string, Key> byControlGroup_;
     std::unordered_map<uid_t, Usage> usage_;
-    std::size_t starting_ = 0;
     std::uint64_t lastSerial_ = 0;
     cgroup::Watch watch_;
     std::map<int, Key> watched_;

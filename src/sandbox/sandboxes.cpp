@@ -35,6 +35,8 @@ Sandboxes::Sandboxes(const Host& host, Observer& observer)
       registry_(host_, observer, recovery_),
       enforcer_(host_, registry_),
       recovery_(host_, registry_, enforcer_, background_),
+      starts_(host_.event, host_.config),
+      stops_(host_.event, host_.config),
       background_(reportStray),
       watching_(reportStray) {}
 
@@ -74,11 +76,18 @@ void Sandboxes::admitProcess(Process& process, uid_t uid, const Key* target) con
                                                 ", which is not below " + slice);
 }
 
-void Sandboxes::admit(SandboxSpec& spec) const {
+void Sandboxes::admit(SandboxSpec& spec) {
     if (spec.missing) std::rethrow_exception(spec.missing);
     admitAnother(spec);
     for (Process& process : spec.processes)
         admitProcess(process, spec.key.uid, nullptr);
+    admitNewGroup(spec.key.uid);
+}
+
+void Sandboxes::admitNewGroup(uid_t uid) {
+    if (isAdministrator(uid)) return;
+    newGroups_.take(uid, host_.config.newGroupsPerSecond, host_.config.newGroupsAtOnce,
+                    std::chrono::steady_clock::now());
 }
 
 void Sandboxes::settleIn(const SandboxSpec& spec, const std::string& controlGroup, std::vector<limits::Skip> skipped) {
@@ -93,7 +102,7 @@ void Sandboxes::settleIn(const SandboxSpec& spec, const std::string& controlGrou
     registry_.addGroup(sandbox, std::move(payload));
 }
 
-const Group& Sandboxes::createGroup(const Key& key, const GroupSpec& spec) {
+const Group& Sandboxes::createGroup(const Key& key, const GroupSpec& spec, uid_t caller) {
     Sandbox& sandbox = registry_.ready(key);
     if (sandbox.groups.contains(spec.name))
         throw Error(ErrorCode::GroupExists,
@@ -105,6 +114,7 @@ const Group& Sandboxes::createGroup(const Key& key, const GroupSpec& spec) {
     if (groups >= host_.config.groupsPerUser)
         throw Error(ErrorCode::LimitsExceeded,
                     "uid " + std::to_string(key.uid) + " has " + std::to_string(groups) + " groups already");
+    admitNewGroup(caller);
     GroupRules rules = enforcer_.groupRules();
     rules.frozen = sandbox.state == State::Frozen;
     rules.adopted = sandbox.record.adopted;
@@ -138,12 +148,19 @@ async::Task<void> Sandboxes::removeGroup(Key key, std::string name) {
             dropGroup(scope, sandbox->groups.at(name));
             const Group gone = registry_.removeGroup(*sandbox, name);
             registry_.observer().groupRemoved(*sandbox, gone);
+            remains_.look(host_.top, host_.config.warnOfRemains);
             co_return;
         } catch (const Error& error) {
             if (error.code() != ErrorCode::Busy || attempt == kMostAttempts) throw;
         }
         co_await bus::sleepFor(host_.event, kBetweenAttempts);
     }
+}
+
+std::uint64_t Sandboxes::remainsOf(const Sandbox& sandbox) const {
+    const std::optional<cgroup::Group> scope =
+        sandbox.controlGroup.empty() ? std::nullopt : host_.root.open(sandbox.controlGroup);
+    return scope ? remainsBelow(*scope) : 0;
 }
 
 UniqueFd Sandboxes::openDirectory(const Key& key, const std::string& name) const {

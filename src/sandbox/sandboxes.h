@@ -5,9 +5,12 @@
 
 #include "async/scope.h"
 #include "sandbox/enforcer.h"
+#include "sandbox/rate.h"
 #include "sandbox/recovery.h"
 #include "sandbox/registry.h"
+#include "sandbox/remains.h"
 #include "sandbox/spec.h"
+#include "sandbox/turns.h"
 #include "sandbox/wait.h"
 
 #include <string>
@@ -42,7 +45,7 @@ public:
     /// The same for a scope that runs already: its processes move to the payload. On an error they are back.
     async::Task<Key> adopt(SandboxSpec spec);
 
-    const Group& createGroup(const Key& key, const GroupSpec& spec);
+    const Group& createGroup(const Key& key, const GroupSpec& spec, uid_t caller);
     /// Returns when the directory is gone; Busy if a process lives in it.
     async::Task<void> removeGroup(Key key, std::string name);
     /// The group's directory, for clone3(2).
@@ -67,6 +70,10 @@ public:
     /// Those that there are for scopes.
     std::vector<std::string> controllers() const { return host_.top.controllers(); }
 
+    /// How many groups that are gone the kernel still keeps: in all, and of a sandbox.
+    std::uint64_t remains() const { return remainsBelow(host_.top); }
+    std::uint64_t remainsOf(const Sandbox& sandbox) const;
+
     /// What waits here is not woken any more: call it before its tasks are destroyed.
     void close() noexcept { registry_.changed().close(); }
 
@@ -75,15 +82,17 @@ public:
 
 private:
     /// Throws unless the request's processes may be moved and its owner may have another sandbox.
-    void admit(SandboxSpec& spec) const;
+    void admit(SandboxSpec& spec);
     void admitAnother(const SandboxSpec& spec) const;
     /// Throws unless `uid` may have the process moved from where it lives; into `target`, if it is not for a new one.
     void admitProcess(Process& process, uid_t uid, const Key* target) const;
+    /// LimitsExceeded if `uid` has made too many groups lately.
+    void admitNewGroup(uid_t uid);
     /// What was reserved is in its place.
     void settleIn(const SandboxSpec& spec, const std::string& controlGroup, std::vector<limits::Skip> skipped);
 
     // turn.cpp
-    async::Task<void> takeTurn(const SandboxSpec& spec, bool& exists);
+    async::Task<Turns::Turn> takeTurn(const SandboxSpec& spec);
     async::Task<void> join(Key key, std::string token, std::string request);
 
     // create.cpp
@@ -93,7 +102,7 @@ private:
     async::Task<bool> startedAfterAll(SandboxSpec& spec);
     async::Task<std::string> verify(SandboxSpec& spec, int attempt);
     async::Task<void> leadBack(SandboxSpec& spec);
-    async::Task<void> leadBackLater(SandboxSpec spec);
+    async::Task<void> leadBackLater(SandboxSpec spec, Turns::Turn turn);
 
     // adopt.cpp
     struct Former;
@@ -108,13 +117,17 @@ private:
     async::Task<void> killAll(std::string unit, std::string controlGroup);
 
     // stop.cpp
-    async::Task<void> end(std::string unit, std::string controlGroup);
+    async::Task<void> end(uid_t owner, std::string unit, std::string controlGroup);
     async::Task<void> runOn(Key key, std::uint64_t serial);
 
     Host host_;
     Registry registry_;
     Enforcer enforcer_;
     Recovery recovery_;
+    Turns starts_;
+    Turns stops_; ///< which free what starts take, and do not wait behind them
+    Rate newGroups_;
+    RemainsWatch remains_;
     async::Scope background_; ///< after what its tasks use
     async::Scope watching_;   ///< what runs as long as this does and is no work
 };

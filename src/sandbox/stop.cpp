@@ -45,9 +45,10 @@ async::Task<void> Sandboxes::stop(Key key) {
     const std::uint64_t serial = sandbox.serial;
     registry_.changeState(sandbox, State::Stopping);
     auto undo = [this, key, serial](std::exception_ptr) { return runOn(key, serial); };
-    async::Task<void> work = end(unit, controlGroup);
+    async::Task<void> work = end(key.uid, unit, controlGroup);
     co_await async::orUndo(std::move(work), undo);
     if (registry_.find(key, serial)) registry_.retire(key, "stopped");
+    remains_.look(host_.top, host_.config.warnOfRemains);
 }
 
 /// What is left of it runs: it has been thawed.
@@ -59,7 +60,7 @@ async::Task<void> Sandboxes::runOn(Key key, std::uint64_t serial) {
     co_return;
 }
 
-async::Task<void> Sandboxes::end(std::string unit, std::string controlGroup) {
+async::Task<void> Sandboxes::end(uid_t owner, std::string unit, std::string controlGroup) {
     // PID 1 would first send SIGTERM and then wait; a scope that is empty it stops at once.
     const std::optional<cgroup::Group> scope = host_.root.open(controlGroup);
     try {
@@ -79,7 +80,11 @@ async::Task<void> Sandboxes::end(std::string unit, std::string controlGroup) {
         empty = co_await emptied(host_.event, *scope, patience);
     }
     if (!empty) log::warning("killed processes are slow to leave; PID 1 is asked to stop unit " + unit);
-    co_await host_.systemd.stopUnit(unit);
+    {
+        // The processes are dead by now, or as good as dead; what waits here is the unit.
+        Turns::Turn turn = co_await stops_.take(owner, Deadline(2 * host_.config.jobTimeout));
+        co_await host_.systemd.stopUnit(unit);
+    }
     // The job is over, or there was none to be had, and the kernel says that nothing is left.
     if (!host_.root.open(controlGroup)) co_return;
     const Deadline deadline(kPatienceWithKernel);

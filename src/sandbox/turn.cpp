@@ -6,13 +6,6 @@
 
 namespace scopewright::sandbox {
 
-namespace {
-
-/// Half of the unanswered calls that dbus-daemon allows one connection.
-constexpr std::size_t kMostStarts = 64;
-
-} // namespace
-
 Reservation::Reservation(Registry& registry, const SandboxSpec& spec) : registry_(&registry), key_(spec.key) {
     Sandbox sandbox;
     sandbox.key = spec.key;
@@ -27,9 +20,11 @@ Reservation::~Reservation() {
     if (registry_) registry_->retire(key_, "its start failed");
 }
 
-/// Returns when the key is free and PID 1 has room for another start; or when the sandbox that was asked for is there.
-async::Task<void> Sandboxes::takeTurn(const SandboxSpec& spec, bool& exists) {
+/// Returns when the key is free and PID 1 has room for another start; without that room when the sandbox that was asked
+/// for is there.
+async::Task<Turns::Turn> Sandboxes::takeTurn(const SandboxSpec& spec) {
     const Deadline deadline(2 * host_.config.jobTimeout);
+    std::optional<Turns::Turn> turn;
     for (;;) {
         const Sandbox* present = registry_.find(spec.key);
         if (present && present->up()) {
@@ -41,13 +36,14 @@ async::Task<void> Sandboxes::takeTurn(const SandboxSpec& spec, bool& exists) {
             present = registry_.find(spec.key);
         }
         if (present) {
+            turn.reset();
             co_await join(spec.key, spec.record.token, spec.record.request);
-            exists = registry_.find(spec.key) != nullptr;
-            if (exists) co_return;
+            if (registry_.find(spec.key)) co_return Turns::Turn();
             continue;
         }
-        if (registry_.starting() < kMostStarts) co_return;
-        co_await deadline.change(host_.event, registry_.changed(), "systemd is busy with other starts");
+        if (turn) co_return std::move(*turn);
+        Turns::Turn taken = co_await starts_.take(spec.key.uid, deadline);
+        turn.emplace(std::move(taken));
     }
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 
 using namespace scopewright;
@@ -19,6 +20,13 @@ using Answer = FakePolkit::Answer;
 using Question = FakePolkit::Question;
 
 namespace {
+
+/// Sandboxes whose end PID 1 is slow with.
+constexpr std::array kHanging{"a-stophang", "b-stophang", "c-stophang", "d-stophang"};
+
+std::string unitOfAlice(const std::string& id) {
+    return "scopewright-1001-" + id + ".scope";
+}
 
 constexpr const char* kNobody = ":1.40"; ///< uid 65534, as Child::Kind::OtherUid is
 
@@ -235,6 +243,98 @@ TEST_CASE("no client has more of PID 1's jobs under way than it may have calls",
         bench.systemd.release(bench.unitOf("n" + std::to_string(i) + "-hang"));
     for (std::size_t i = 0; i < 4; ++i)
         CHECK(bench.answer(calls[i])->text == "");
+}
+
+TEST_CASE("a user's line of starts stands before nobody else's start", "[attack-59]") {
+    NEEDS_CGROUPS();
+    config::Config config = Bench::quick();
+    config.jobs = 1;
+    Bench bench(config);
+    admitNobody(bench);
+    bench.polkit.rule = [](const Question&) { return Answer::Yes; };
+    Pending first = bench.create("a-hang", pids(bench.child()));
+    REQUIRE(bench.until([&] { return bench.systemd.find(bench.unitOf("a-hang")) != nullptr; }));
+    // None of these can come to anything, which is said when it is their turn.
+    std::vector<Pending> line;
+    for (int i = 0; i < 6; ++i)
+        line.push_back(bench.create("n" + std::to_string(i), pids(bench.child(Child::Kind::OtherUid)), kNobody));
+    bench.settle();
+    Pending second = bench.create("b-hang", pids(bench.child()));
+    bench.settle();
+    CHECK_FALSE(line[0]->done);
+    bench.systemd.release(bench.unitOf("a-hang"));
+    REQUIRE(bench.until([&] { return bench.systemd.find(bench.unitOf("b-hang")) != nullptr; }));
+    bench.settle();
+    CHECK(bench.answer(first)->text == "");
+    CHECK(line[0]->error == ours("ForeignUnit"));
+    for (std::size_t i = 1; i < line.size(); ++i)
+        CHECK_FALSE(line[i]->done);
+    bench.systemd.release(bench.unitOf("b-hang"));
+    CHECK(bench.answer(second)->text == "");
+    for (const Pending& call : line)
+        CHECK(bench.answer(call)->error == ours("ForeignUnit"));
+}
+
+TEST_CASE("a user's stops wait for each other, and nobody else for them", "[attack-59]") {
+    NEEDS_CGROUPS();
+    config::Config config = Bench::quick();
+    config.jobsPerUser = 2;
+    Bench bench(config);
+    std::vector<Child*> children;
+    for (const char* id : kHanging)
+        children.push_back(&owned(bench, 1001, id));
+    owned(bench, 1002, "bobs");
+    bench.sandbox("roots");
+    std::vector<Pending> stops;
+    for (const char* id : kHanging)
+        stops.push_back(bench.manager(Bench::kAlice, "StopSandbox", id));
+    const auto asked = [&] {
+        return std::ranges::count_if(bench.systemd.log(), [](const std::string& line) {
+            return line.starts_with("StopUnit scopewright-1001-");
+        });
+    };
+    REQUIRE(bench.until([&] { return asked() == 2; }));
+    CHECK(bench.answer(bench.manager(Bench::kBob, "StopSandbox", "bobs"))->text == "");
+    CHECK(bench.answer(bench.manager(Bench::kRoot, "StopSandbox", "roots"))->text == "");
+    CHECK(asked() == 2);
+    // What waits is the unit; the processes are dead.
+    for (const Child* child : children)
+        CHECK_FALSE(child->alive());
+    for (std::size_t i = 0; i < stops.size(); ++i) {
+        bench.systemd.release(unitOfAlice(kHanging[i]));
+        CHECK(bench.answer(stops[i])->text == "");
+        REQUIRE(bench.until([&] { return asked() == std::min<long>(3 + static_cast<long>(i), 4); }));
+    }
+}
+
+TEST_CASE("a user with too many calls under way over all connections is told so", "[attack-49]") {
+    NEEDS_CGROUPS();
+    config::Config config = Bench::quick();
+    config.callsPerUser = 3;
+    Bench bench(config);
+    const std::vector<std::string> connections{":1.50", ":1.51", ":1.52", ":1.53"};
+    for (const std::string& name : connections)
+        bench.driver.clients[name] = {1001, static_cast<std::uint32_t>(::getpid())};
+    for (const char* id : kHanging)
+        owned(bench, 1001, id);
+    std::vector<Pending> calls;
+    for (std::size_t i = 0; i < 3; ++i)
+        calls.push_back(bench.manager(connections[i], "StopSandbox", kHanging[i]));
+    const auto asked = [&](const std::string& unit) { return bench.systemd.logged("StopUnit " + unit) == 1; };
+    for (std::size_t i = 0; i < 3; ++i)
+        REQUIRE(bench.until([&] { return asked(unitOfAlice(kHanging[i])); }));
+    Pending refused = bench.answer(bench.manager(connections[3], "ListSandboxes"));
+    CHECK(refused->error == fd("LimitsExceeded"));
+    CHECK(refused->text == "3 calls of uid 1001 are being answered already; wait for one of them");
+    CHECK(bench.answer(bench.manager(Bench::kBob, "ListSandboxes"))->text == "");
+    bench.sandbox("roots");
+    for (std::size_t i = 0; i < 3; ++i) {
+        CHECK_FALSE(calls[i]->done);
+        bench.systemd.release(unitOfAlice(kHanging[i]));
+        CHECK(bench.answer(calls[i])->text == "");
+    }
+    // Answered calls count no more.
+    CHECK(bench.answer(bench.manager(connections[3], "ListSandboxes"))->text == "");
 }
 
 TEST_CASE("no property of any interface can be set", "[attack-60]") {

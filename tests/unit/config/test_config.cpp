@@ -133,6 +133,15 @@ TEST_CASE("every key of [limits] is read") {
     CHECK(good("[limits]\nsandboxes-per-user = 1").sandboxesPerUser == 1);
     CHECK(good("[limits]\ngroups-per-user = 7").groupsPerUser == 7);
     CHECK(good("[limits]\ncalls-per-client = 5").callsPerClient == 5);
+    CHECK(good("[limits]\ncalls-per-user = 6").callsPerUser == 6);
+    CHECK(good("[limits]\njobs = 7").jobs == 7);
+    CHECK(good("[limits]\njobs-per-user = 1").jobsPerUser == 1);
+    CHECK(good("[limits]\nnew-groups-per-second = 8").newGroupsPerSecond == 8);
+    CHECK(good("[limits]\nnew-groups-at-once = 9").newGroupsAtOnce == 9);
+    CHECK(good("[daemon]\nwarn-of-remains = 10").warnOfRemains == 10);
+    for (const char* key : {"calls-per-user", "jobs", "jobs-per-user", "new-groups-per-second", "new-groups-at-once"})
+        CHECK(bad("[limits]\n" + std::string(key) + " = 0").starts_with("2:"));
+    CHECK(bad("[daemon]\nwarn-of-remains = 0").starts_with("2:"));
     CHECK(good("[limits]\nrequest-bytes = 1024").requestBytes == 1024);
     CHECK(good("limits.groups-per-sandbox = 2").groupsPerSandbox == 2);
     CHECK(good("limits = {processes-per-call = 3}").processesPerCall == 3);
@@ -388,6 +397,12 @@ TEST_CASE("what toToml writes loads as the same configuration") {
     other.sandboxes = 6;
     other.groupsPerUser = 7;
     other.callsPerClient = 8;
+    other.callsPerUser = 9;
+    other.jobs = 10;
+    other.jobsPerUser = 11;
+    other.newGroupsPerSecond = 12;
+    other.newGroupsAtOnce = 13;
+    other.warnOfRemains = 14;
     other.requestBytes = 2048;
     other.sandboxesPerUser = 3;
     other.groupsPerSandbox = 4;
