@@ -58,7 +58,7 @@ int checkConfig(const std::vector<std::string>& files) {
 }
 
 int printFeatures(const char* version) {
-    const unsigned number = version ? systemd::parseVersion(version) : systemd::runningVersion();
+    const unsigned number = version ? systemd::parseVersion(version).number : systemd::runningVersion();
     std::fputs(limits::tables(number).c_str(), stdout);
     return EXIT_SUCCESS;
 }

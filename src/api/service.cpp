@@ -31,14 +31,14 @@ std::string socketOf(const config::Config& config, Instance instance) {
 
 } // namespace
 
-Service::Published::Published(Service& service, unsigned version, cgroup::Group top)
-    : sandboxes(sandbox::Host{service.connection_.event(), service.systemd_, version, service.root_.duplicate(),
-                              std::move(top), service.config_},
+Service::Published::Published(Service& service, const systemd::Version& version, cgroup::Group top)
+    : sandboxes(sandbox::Host{service.connection_.event(), service.systemd_, version.number,
+                              systemd::knownFlaw(version), service.root_.duplicate(), std::move(top), service.config_},
                 service),
       units(service.link_, sandboxes.unitsObserver()),
       changes(service.connection_),
-      context{service.connection_, service.callers_, service.operations_, sandboxes, changes, service.polkit_,
-              service.config_,     version} {
+      context{service.connection_, service.callers_, service.operations_, sandboxes, changes,
+              service.polkit_,     service.config_,  version.number} {
     auto jobDone = [this](const std::string& unit) { sandboxes.unitsObserver().jobDone(unit); };
     service.systemd_.onOthersJobs(jobDone);
 }
@@ -65,13 +65,17 @@ Service::~Service() {
 async::Task<void> Service::start() {
     co_await link_.open(config_.jobTimeout);
     const std::string text = co_await systemd_.version();
-    const unsigned version = systemd::parseVersion(text);
-    if (version < systemd::kOldestVersion)
-        throw Error(ErrorCode::NotSupported, "systemd " + std::to_string(version) + " is older than " +
+    const systemd::Version version = systemd::parseVersion(text);
+    if (version.number < systemd::kOldestVersion)
+        throw Error(ErrorCode::NotSupported, "systemd " + std::to_string(version.number) + " is older than " +
                                                  std::to_string(systemd::kOldestVersion) +
                                                  ", the oldest that is supported");
     cgroup::Group top = co_await findTop();
     published_.emplace(*this, version, std::move(top));
+    if (const std::optional<std::string_view> flaw = systemd::knownFlaw(version))
+        log::warning("systemd " + printable(text) + " has " + std::string(*flaw) +
+                     ", by which users can bring it down where delegated units run, unless its distribution has mended "
+                     "that; see refuse-vulnerable-systemd in scopewright.toml(5)");
     co_await published_->sandboxes.recover();
 
     sd_bus_slot* slot = nullptr;

@@ -16,6 +16,7 @@
 #include "systemd/link.h"
 #include "systemd/manager.h"
 #include "systemd/units.h"
+#include "systemd/version.h"
 
 #include <functional>
 #include <optional>
@@ -68,7 +69,7 @@ private:
 
     /// What exists only once PID 1's version is known.
     struct Published {
-        Published(Service& service, unsigned version, cgroup::Group top);
+        Published(Service& service, const systemd::Version& version, cgroup::Group top);
 
         sandbox::Sandboxes sandboxes;
         systemd::Units units;

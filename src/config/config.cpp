@@ -119,6 +119,8 @@ constexpr std::array kOptions{
            "cgroup.max.depth of what is handed over"},
     Option{"sandbox", "max-descendants", Count{&Config::maxDescendants, 1, 65536},
            "cgroup.max.descendants of what is handed over"},
+    Option{"sandbox", "refuse-vulnerable-systemd", Flag{&Config::refuseVulnerableSystemd},
+           "whether users other than root get no sandbox of a systemd that they are known to be able to bring down"},
 
     Option{"compat", "name-template", Word{&Config::nameTemplate, isNameTemplate, "[a-z0-9_.:-], {name} once, {id} at most once, no dot before them"},
            "the directory of a compat group; {name}: as the caller says, {id}: the sandbox"},

@@ -26,6 +26,7 @@ struct Config {
     std::chrono::microseconds stopTimeout = std::chrono::seconds(10);
     std::uint32_t maxDepth = 8;
     std::uint32_t maxDescendants = 1024;
+    bool refuseVulnerableSystemd = false;
 
     // [compat]
     std::string nameTemplate = "{name}";

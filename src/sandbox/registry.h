@@ -11,6 +11,7 @@
 #include "systemd/units.h"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -23,6 +24,7 @@ struct Host {
     sd_event* event;
     systemd::Manager& systemd;
     unsigned systemdVersion;
+    std::optional<std::string_view> systemdFlaw; ///< see systemd::knownFlaw()
     cgroup::Group root;
     cgroup::Group top; ///< whose controllers there are for scopes: the root, or what a user's manager was given
     const config::Config& config;

@@ -31,7 +31,8 @@ void reportStray(std::exception_ptr error) noexcept {
 } // namespace
 
 Sandboxes::Sandboxes(const Host& host, Observer& observer)
-    : host_{host.event, host.systemd, host.systemdVersion, host.root.duplicate(), host.top.duplicate(), host.config},
+    : host_{host.event,           host.systemd, host.systemdVersion, host.systemdFlaw, host.root.duplicate(),
+            host.top.duplicate(), host.config},
       registry_(host_, observer, recovery_),
       enforcer_(host_, registry_),
       recovery_(host_, registry_, enforcer_, background_),
@@ -46,6 +47,11 @@ async::Task<void> Sandboxes::recover() {
 }
 
 void Sandboxes::admitAnother(const SandboxSpec& spec) const {
+    const bool forUser = !isAdministrator(spec.key.uid) || !isAdministrator(spec.record.user.value_or(::geteuid()));
+    if (host_.systemdFlaw && host_.config.refuseVulnerableSystemd && forUser)
+        throw Error(ErrorCode::NotSupported,
+                    "users get no sandbox of this systemd, which has " + std::string(*host_.systemdFlaw) +
+                        "; update it, or turn refuse-vulnerable-systemd in scopewright.toml off");
     if (registry_.all().size() >= host_.config.sandboxes)
         throw Error(ErrorCode::LimitsExceeded,
                     "there are " + std::to_string(registry_.all().size()) + " sandboxes already");

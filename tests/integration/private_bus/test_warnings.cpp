@@ -21,6 +21,23 @@ std::size_t countOf(const std::string& text, const std::string& what) {
 
 } // namespace
 
+TEST_CASE("a systemd that users can bring down is warned of at the start", "[attack-66]") {
+    for (const char* version : {"258.4-1.fc43", "258.5-1.fc43"}) {
+        CAPTURE(version);
+        const bool flawed = std::string(version).starts_with("258.4");
+        PrivateBus bus{std::string(version)};
+        Client client;
+        const std::unique_ptr<Program> daemon = bus.start();
+        client.manager("ListSandboxes").must();
+        daemon->signal(SIGHUP);
+        client.manager("ListSandboxes").must();
+        daemon->signal(SIGTERM);
+        CHECK(daemon->wait() == 0);
+        CHECK(countOf(daemon->output(), "warning: systemd 258.4-1.fc43 has CVE-2026-40223") == (flawed ? 1 : 0));
+        CHECK(countOf(daemon->output(), "CVE") == (flawed ? 1 : 0));
+    }
+}
+
 TEST_CASE("remains of many groups are warned of once", "[attack-33]") {
     for (const char* most : {"1", "100000000"}) {
         CAPTURE(most);

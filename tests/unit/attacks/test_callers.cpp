@@ -337,6 +337,31 @@ TEST_CASE("a user with too many calls under way over all connections is told so"
     CHECK(bench.answer(bench.manager(connections[3], "ListSandboxes"))->text == "");
 }
 
+TEST_CASE("users get no sandbox of a systemd that they can bring down, where that was asked for", "[attack-66]") {
+    NEEDS_CGROUPS();
+    config::Config config = Bench::quick();
+    config.refuseVulnerableSystemd = true;
+    for (const char* version : {"257.10-1~deb13u1", "257.11-1"}) {
+        CAPTURE(version);
+        const bool flawed = std::string(version).starts_with("257.10");
+        Bench bench(config);
+        bench.crash();
+        bench.systemd.version = version;
+        bench.restart();
+        admitNobody(bench);
+        bench.polkit.rule = [](const Question&) { return Answer::Yes; };
+        Child& own = bench.child(Child::Kind::OtherUid);
+        // Without the flaw it is only that the process is not in the right slice.
+        REFUSED(bench, bench.create("web", pids(own), kNobody), flawed ? fd("NotSupported") : ours("ForeignUnit"));
+        const Properties handedOver = with(pids(bench.child()), "User", std::string("65534"));
+        Pending forUser = bench.answer(bench.create("for-user", handedOver));
+        CHECK(forUser->error == (flawed ? fd("NotSupported") : ""));
+        if (flawed) CHECK(forUser->text.find("CVE-2026-40223") != std::string::npos);
+        CHECK(bench.answer(bench.create("roots", pids(bench.child())))->text == "");
+        CHECK(bench.answer(bench.create("for-root", with(pids(bench.child()), "User", std::string("0"))))->text == "");
+    }
+}
+
 TEST_CASE("no property of any interface can be set", "[attack-60]") {
     NEEDS_CGROUPS();
     Bench bench;

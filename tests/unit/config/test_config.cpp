@@ -139,6 +139,8 @@ TEST_CASE("every key of [limits] is read") {
     CHECK(good("[limits]\nnew-groups-per-second = 8").newGroupsPerSecond == 8);
     CHECK(good("[limits]\nnew-groups-at-once = 9").newGroupsAtOnce == 9);
     CHECK(good("[daemon]\nwarn-of-remains = 10").warnOfRemains == 10);
+    CHECK(good("[sandbox]\nrefuse-vulnerable-systemd = true").refuseVulnerableSystemd);
+    CHECK_FALSE(Config{}.refuseVulnerableSystemd);
     for (const char* key : {"calls-per-user", "jobs", "jobs-per-user", "new-groups-per-second", "new-groups-at-once"})
         CHECK(bad("[limits]\n" + std::string(key) + " = 0").starts_with("2:"));
     CHECK(bad("[daemon]\nwarn-of-remains = 0").starts_with("2:"));
@@ -403,6 +405,7 @@ TEST_CASE("what toToml writes loads as the same configuration") {
     other.newGroupsPerSecond = 12;
     other.newGroupsAtOnce = 13;
     other.warnOfRemains = 14;
+    other.refuseVulnerableSystemd = true;
     other.requestBytes = 2048;
     other.sandboxesPerUser = 3;
     other.groupsPerSandbox = 4;
