@@ -39,7 +39,7 @@ double residentKiB(pid_t pid) {
 Configured::Configured() {
     std::filesystem::create_directories(std::filesystem::path(kDropIn).parent_path());
     std::ofstream(kDropIn) << "[daemon]\nidle-timeout = \"infinity\"\n"
-                              "[limits]\nsandboxes-per-user = 16384\ngroups-per-user = 65536\n";
+                              "[limits]\nsandboxes = 16384\n";
     integration::Client().manager("Reload").must();
 }
 

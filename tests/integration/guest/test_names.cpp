@@ -181,11 +181,11 @@ TEST_CASE("many sandboxes are made at once") {
     CHECK(guest.list().size() == count);
 }
 
-TEST_CASE("there is a bound to the sandboxes of one user", "[attack-52]") {
+TEST_CASE("there is a bound to the sandboxes of all", "[attack-52]") {
     Guest guest;
     Child first, second, third;
     guest.client.manager("ListSandboxes").must();
-    guest.configure("[limits]\nsandboxes-per-user = 2\n");
+    guest.configure("[limits]\nsandboxes = 2\nsandboxes-per-user = 1\n");
     guest.create("one", {&first});
     guest.create("two", {&second});
     CHECK(guest.tryCreate("three", {&third}).error == "org.freedesktop.DBus.Error.LimitsExceeded");

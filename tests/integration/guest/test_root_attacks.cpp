@@ -155,7 +155,7 @@ TEST_CASE("a configuration that others can write, or that is elsewhere or too lo
     Guest guest;
     Child first;
     const std::string place = "/run/scopewright/scopewright.toml.d/50-test.toml";
-    const std::string text = "[limits]\nsandboxes-per-user = 1\n";
+    const std::string text = "[limits]\nsandboxes = 1\n";
     const auto applies = [&] {
         guest.client.manager("Reload").must();
         Child second;

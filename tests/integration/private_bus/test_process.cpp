@@ -101,7 +101,7 @@ TEST_CASE("SIGHUP reads the configuration again") {
     Child first, second;
     const std::unique_ptr<Program> daemon = bus.start();
     create(client, "one", first);
-    bus.configure("[limits]\nsandboxes-per-user = 1\n");
+    bus.configure("[limits]\nsandboxes = 1\n");
     daemon->signal(SIGHUP);
     const Properties properties{{"PIDs", numbers({&second})}};
     CHECK(eventually([&] {

@@ -212,7 +212,8 @@ TEST_CASE("there are no more sandboxes, groups and bytes than the configuration 
     NEEDS_CGROUPS();
     config::Config config = Bench::quick();
     config.sandboxes = 2;
-    config.groupsPerUser = 4;
+    config.groupsPerUser = 1; // not root's
+    config.groupsPerSandbox = 2;
     config.requestBytes = 1024;
     Bench bench(config);
     Child& child = bench.child();

@@ -565,10 +565,11 @@ TEST_CASE("what the daemon does not apply is told, and in a strict request refus
     CHECK(skipped.rfind("memory.swappiness ", 0) == 0);
 }
 
-TEST_CASE("the quota of sandboxes per owner holds, and counts those that are starting", "[attack-52]") {
+TEST_CASE("the quota of sandboxes holds, and counts those that are starting", "[attack-52]") {
     NEEDS_CGROUPS();
     config::Config config = Bench::quick();
-    config.sandboxesPerUser = 2;
+    config.sandboxes = 2;
+    config.sandboxesPerUser = 1; // not root's
     Bench bench(config);
     bench.sandbox("one");
     Child& second = bench.child();
