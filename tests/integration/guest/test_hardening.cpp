@@ -112,6 +112,36 @@ TEST_CASE("the kernel holds the daemon to it") {
     CHECK(space(daemon, "cgroup") == space(1, "cgroup"));
 }
 
+TEST_CASE("nothing but control groups can be written by the daemon") {
+    Guest guest;
+    guest.client.manager("ListSandboxes").must();
+    const std::string daemon = "/proc/" + std::to_string(guest.daemonPid());
+    // A later mount hides an earlier one on the same place. /dev is one of its own, without devices of the host.
+    std::map<std::string, bool> writable;
+    std::ifstream mounts(daemon + "/mountinfo");
+    for (std::string line; std::getline(mounts, line);) {
+        std::istringstream fields(line);
+        std::string skipped, place, options;
+        fields >> skipped >> skipped >> skipped >> skipped >> place >> options;
+        writable[place] = ("," + options + ",").find(",rw,") != std::string::npos;
+    }
+    REQUIRE(writable.contains("/"));
+    for (const auto& [place, open] : writable) {
+        CAPTURE(place);
+        // What a container's manager has put into /run is that one's matter.
+        if (place.starts_with("/run/host/")) continue;
+        const bool own = place == "/tmp" || place == "/var/tmp" || place == "/proc" || place.starts_with("/dev/");
+        if (open) CHECK((own || place.starts_with("/sys/fs/cgroup")));
+    }
+    CHECK_FALSE(writable.at("/"));
+    CHECK_FALSE(writable.at("/run"));
+    CHECK_FALSE(writable.at("/proc/sys"));
+    CHECK(writable.at("/sys/fs/cgroup"));
+    const std::string seen = daemon + "/root";
+    CHECK_FALSE(std::filesystem::exists(seen + "/dev/kmsg"));
+    CHECK(std::filesystem::is_empty(seen + "/tmp"));
+}
+
 TEST_CASE("the daemon has one thread and keeps no descriptor longer than it needs it", "[attack-51]") {
     Guest guest;
     const auto descriptors = [&] {
