@@ -51,6 +51,7 @@ Service::Service(bus::Connection& connection, cgroup::Group root, config::Config
       loadConfig_(std::move(loadConfig)),
       instance_(instance),
       callers_(connection),
+      lines_(connection),
       polkit_(connection),
       link_(connection, socketOf(config_, instance)),
       systemd_(link_, config_.jobTimeout),
@@ -105,36 +106,59 @@ async::Task<cgroup::Group> Service::findTop() {
     co_return std::move(*top);
 }
 
-/// The first call of a connection waits until the bus has said who that is; then it is dealt with like any other.
+/// The first call of a connection waits until the bus has said who that is; then it is dealt with like any other, which
+/// is when nobody else has waited longer.
 int Service::onMessage(sd_bus_message* message, void* userdata, sd_bus_error*) noexcept {
     Service& self = *static_cast<Service*>(userdata);
     const char* path = sd_bus_message_get_path(message);
-    const bool call = sd_bus_message_is_method_call(message, nullptr, nullptr) > 0;
-    if (!call || !path || !std::string_view(path).starts_with(kManagerPath)) return 0;
-    if (self.callers_.known(sd_bus_message_get_sender(message))) return 0;
-    self.spawn(self.introduce(bus::Message::share(message)));
+    const bool isCall = sd_bus_message_is_method_call(message, nullptr, nullptr) > 0;
+    if (!isCall || !path || !std::string_view(path).starts_with(kManagerPath)) return 0;
+    const bus::Message call = bus::Message::share(message);
+    if (self.lines_.called(call)) return 0;
+    try {
+        return self.receive(call) ? 1 : 0;
+    } catch (const Error& error) {
+        bus::replyWithError(call, error.code(), error.what());
+    } catch (const std::exception& error) {
+        bus::replyWithError(call, ErrorCode::Failed, error.what());
+    }
     return 1;
 }
 
-async::Task<void> Service::introduce(bus::Message call) {
+bool Service::receive(const bus::Message& call) {
+    const char* sender = sd_bus_message_get_sender(call.raw());
+    if (const std::optional<bus::Caller> caller = callers_.known(sender))
+        return lines_.join(call, caller->uid, sandbox::isAdministrator(caller->uid) ? SIZE_MAX : config_.callsPerUser);
+    const std::string name = sender ? sender : "";
+    if (introduced_[name] >= config_.callsPerClient)
+        throw Error(ErrorCode::LimitsExceeded, "too many calls of " + quoted(name) + " wait to be looked at");
+    ++introduced_[name];
+    spawn(introduce(call, name));
+    return true;
+}
+
+async::Task<void> Service::introduce(bus::Message call, std::string name) {
     ErrorCode code = ErrorCode::Failed;
     std::string text;
+    bool known = false;
     try {
         co_await callers_.identify(call);
         bus::check(sd_bus_enqueue_for_read(connection_.raw(), call.raw()), "take up a call again");
-        co_return;
+        known = true;
     } catch (const Error& error) {
         code = error.code();
         text = error.what();
     }
-    bus::replyWithError(call, code, text.c_str());
+    if (--introduced_[name] == 0) introduced_.erase(name);
+    if (!known) bus::replyWithError(call, code, text.c_str());
 }
 
 bool Service::idle() const noexcept {
     // A call that waited for its caller's name stands in this queue when its first operation is over.
     std::uint64_t unread = 0;
     sd_bus_get_n_queued_read(connection_.raw(), &unread);
-    return unread == 0 && operations_.running() == 0 && (!published_ || !published_->sandboxes.busy());
+    return unread == 0 && lines_.empty() && operations_.running() == 0 &&
+           (!published_ || !published_->sandboxes.busy());
 }
 
 std::size_t Service::count() const noexcept {

@@ -11,6 +11,7 @@
 #include "async/task.h"
 #include "bus/bus.h"
 #include "bus/client.h"
+#include "bus/lines.h"
 #include "config/config.h"
 #include "sandbox/sandboxes.h"
 #include "systemd/link.h"
@@ -19,7 +20,9 @@
 #include "systemd/version.h"
 
 #include <functional>
+#include <map>
 #include <optional>
+#include <string>
 
 namespace scopewright::api {
 
@@ -57,7 +60,9 @@ private:
     /// Whose controllers there are for scopes.
     async::Task<cgroup::Group> findTop();
     static int onMessage(sd_bus_message* message, void* userdata, sd_bus_error*) noexcept;
-    async::Task<void> introduce(bus::Message call);
+    /// False if it is to be answered now.
+    bool receive(const bus::Message& call);
+    async::Task<void> introduce(bus::Message call, std::string name);
 
     void sandboxAdded(const sandbox::Sandbox& sandbox) override;
     void sandboxRemoved(const sandbox::Sandbox& sandbox, const std::string& reason) override;
@@ -88,6 +93,8 @@ private:
     LoadConfig loadConfig_;
     Instance instance_;
     bus::Callers callers_;
+    bus::Lines lines_;
+    std::map<std::string, std::size_t> introduced_; ///< how many calls of a connection wait until it is known
     auth::Polkit polkit_;
     systemd::Link link_;
     systemd::Manager systemd_;

@@ -4,6 +4,7 @@
 #include "bus/codec.h"
 
 #include <stdexcept>
+#include <utility>
 
 namespace scopewright::fake {
 
@@ -59,6 +60,24 @@ void FakePolkit::detach() {
     bus_ = sd_bus_unref(bus_);
 }
 
+int FakePolkit::answer(sd_bus_message* call, Answer answer) {
+    if (answer == Answer::Silence || answer == Answer::Later) return 1;
+    if (answer == Answer::Error) return refuse(call, "org.freedesktop.PolicyKit1.Error.Failed", "cannot say");
+    sd_bus_message* reply = nullptr;
+    bus::check(sd_bus_message_new_method_return(call, &reply), "answer");
+    if (answer == Answer::Garbage)
+        bus::check(sd_bus_message_append(reply, "s", "yes"), "answer");
+    else
+        bus::check(sd_bus_message_append(reply, "(bba{ss})", answer == Answer::Yes, answer == Answer::Challenge, 0),
+                   "answer");
+    return send(reply);
+}
+
+void FakePolkit::answerNow(Answer answer) {
+    const bus::Message call = std::exchange(held_, bus::Message());
+    FakePolkit::answer(call.raw(), answer);
+}
+
 int FakePolkit::onCall(sd_bus_message* m, void* userdata, sd_bus_error*) noexcept {
     FakePolkit& self = *static_cast<FakePolkit*>(userdata);
     if (!self.rule) return refuse(m, "org.freedesktop.DBus.Error.ServiceUnknown", "The name is not activatable");
@@ -66,16 +85,8 @@ int FakePolkit::onCall(sd_bus_message* m, void* userdata, sd_bus_error*) noexcep
         const Question question = read(m);
         self.questions.push_back(question);
         const Answer answer = self.rule(question);
-        if (answer == Answer::Silence) return 1;
-        if (answer == Answer::Error) return refuse(m, "org.freedesktop.PolicyKit1.Error.Failed", "cannot say");
-        sd_bus_message* reply = nullptr;
-        bus::check(sd_bus_message_new_method_return(m, &reply), "answer");
-        if (answer == Answer::Garbage)
-            bus::check(sd_bus_message_append(reply, "s", "yes"), "answer");
-        else
-            bus::check(sd_bus_message_append(reply, "(bba{ss})", answer == Answer::Yes, answer == Answer::Challenge, 0),
-                       "answer");
-        return send(reply);
+        if (answer == Answer::Later) self.held_ = bus::Message::share(m);
+        return FakePolkit::answer(m, answer);
     } catch (const std::exception& error) {
         return refuse(m, "org.freedesktop.DBus.Error.InvalidArgs", error.what());
     }

@@ -2,6 +2,8 @@
 // polkit's authority as far as a daemon can see it: it is asked, and says what the test wants it to.
 #pragma once
 
+#include "bus/bus.h"
+
 #include <systemd/sd-bus.h>
 
 #include <cstdint>
@@ -27,18 +29,23 @@ public:
         std::map<std::string, std::string> details;
         bool interactive = false;
     };
-    enum class Answer { Yes, No, Challenge, Error, Silence, Garbage };
+    enum class Answer { Yes, No, Challenge, Error, Silence, Garbage, Later };
 
     /// Asked for each question; without it there is no polkit on the bus.
     std::function<Answer(const Question&)> rule;
 
     std::vector<Question> questions;
 
+    /// The answer to the question that was last to be answered later.
+    void answerNow(Answer answer);
+
 private:
+    static int answer(sd_bus_message* call, Answer answer);
     static int onCall(sd_bus_message* message, void* userdata, sd_bus_error* error) noexcept;
 
     sd_bus* bus_ = nullptr;
     sd_bus_slot* slot_ = nullptr;
+    bus::Message held_;
 };
 
 } // namespace scopewright::fake

@@ -33,7 +33,7 @@ constexpr const char* kConfig = R"(<busconfig>
 <allow receive_type="method_call"/><allow receive_type="method_return"/><allow receive_type="error"/>
 <allow receive_type="signal"/><allow send_destination="org.freedesktop.DBus"/></policy>
 <policy user="root"><allow own="org.freedesktop.systemd1"/><allow send_destination="org.freedesktop.systemd1"/></policy>
-<include>@POLICY@</include></busconfig>
+<include>@POLICY@</include>@MORE@</busconfig>
 )";
 
 constexpr const char* kDropins = "/run/scopewright/scopewright.toml.d";
@@ -108,10 +108,10 @@ std::string sourceFile(const std::string& name) {
     return environment("SCOPEWRIGHT_SOURCE") + "/" + name;
 }
 
-PrivateBus::PrivateBus(const std::optional<std::string>& version) {
-    const std::string configuration =
-        replaced(replaced(kConfig, "@DIR@", directory_.path().substr(0, directory_.path().size() - 1)), "@POLICY@",
-                 sourceFile("dbus/org.scopewright1.conf"));
+PrivateBus::PrivateBus(const std::optional<std::string>& version, const std::string& policy) {
+    std::string configuration = replaced(kConfig, "@DIR@", directory_.path().substr(0, directory_.path().size() - 1));
+    configuration = replaced(configuration, "@POLICY@", sourceFile("dbus/org.scopewright1.conf"));
+    configuration = replaced(configuration, "@MORE@", policy);
     ::setenv("DBUS_SYSTEM_BUS_ADDRESS", ("unix:path=" + directory_.path("bus")).c_str(), 1);
     bus_ = std::make_unique<Program>(
         std::vector<std::string>{"dbus-daemon", "--config-file=" + directory_.write("bus.conf", configuration),

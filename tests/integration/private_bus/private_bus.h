@@ -33,8 +33,9 @@ std::string sourceFile(const std::string& name);
 
 class PrivateBus {
 public:
-    /// `version` is what the fake PID 1 says it is; without it there is none on the bus.
-    explicit PrivateBus(const std::optional<std::string>& version = "252.39-1~deb12u2");
+    /// `version` is what the fake PID 1 says it is; without it there is none on the bus. `policy` comes after the
+    /// daemon's own.
+    explicit PrivateBus(const std::optional<std::string>& version = "252.39-1~deb12u2", const std::string& policy = "");
     PrivateBus(PrivateBus&&) = delete;
     ~PrivateBus();
 
