@@ -2,14 +2,15 @@
 #include "child.h"
 
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -35,7 +36,8 @@ void* secondThread(void*) {
 [[noreturn]] void live(Child::Kind kind, int ready) {
     // The test's handlers and its parent are not ours.
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    std::signal(SIGTERM, SIG_DFL);
+    for (int number = 1; number < NSIG; ++number)
+        std::signal(number, SIG_DFL);
     report = ready;
     if (kind == Child::Kind::OtherUid && (::setresgid(65534, 65534, 65534) < 0 || ::setresuid(65534, 65534, 65534) < 0))
         ::_exit(1);
@@ -70,37 +72,41 @@ void awaitZombie(pid_t pid) {
         ::poll(nullptr, 0, 1);
 }
 
+/// In its group from the beginning: whoever moves a process waits for all CPUs, which is most of a short test's time.
+pid_t startIn(const std::string& directory, Child::Kind kind, int& pidfd) {
+    const int group = ::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    clone_args how{};
+    how.flags = CLONE_INTO_CGROUP | CLONE_PIDFD | (kind == Child::Kind::Namespaced ? CLONE_NEWPID : 0);
+    how.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
+    how.exit_signal = SIGCHLD;
+    how.cgroup = static_cast<std::uint64_t>(group);
+    const pid_t pid = static_cast<pid_t>(::syscall(SYS_clone3, &how, sizeof how));
+    const int refusal = errno;
+    ::close(group);
+    errno = refusal;
+    return pid;
+}
+
 } // namespace
 
 Child::Child(const CgroupTree& tree, const std::string& controlGroup, Kind kind) {
     tree.make(controlGroup);
     int ready[2];
-    int placed[2];
-    if (::pipe2(ready, O_CLOEXEC) < 0 || ::pipe2(placed, O_CLOEXEC) < 0) throw std::runtime_error("pipe");
-    pid_ = kind == Kind::Namespaced ? static_cast<pid_t>(::syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0))
-                                    : ::fork();
-    if (pid_ == 0) {
-        char byte;
-        ::close(placed[1]);
-        [[maybe_unused]] const ssize_t got = ::read(placed[0], &byte, 1);
-        live(kind, ready[1]);
-    }
-    ::close(placed[0]);
+    if (::pipe2(ready, O_CLOEXEC) < 0) throw std::runtime_error("pipe");
+    pid_ = startIn(tree.directory(controlGroup), kind, pidfd_);
+    const int refusal = errno;
+    if (pid_ == 0) live(kind, ready[1]);
     ::close(ready[1]);
-    if (pid_ < 0) throw std::runtime_error("fork");
-    pidfd_ = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
-    const bool moved = tree.move(controlGroup, pid_);
-    ::close(placed[1]);
     char byte;
-    const bool began = ::read(ready[0], &byte, 1) == 1;
+    const bool began = pid_ > 0 && ::read(ready[0], &byte, 1) == 1;
     ::close(ready[0]);
+    if (pid_ < 0) throw std::runtime_error("no child in " + controlGroup + ": " + std::strerror(refusal));
     if (kind == Kind::Zombie || kind == Kind::SplitLeader) awaitZombie(pid_);
-    if (!moved || !began) {
+    if (!began) {
         kill();
         reap();
         ::close(pidfd_);
-        throw std::runtime_error("a child " + std::string(moved ? "ended at once in " : "could not be moved to ") +
-                                 controlGroup);
+        throw std::runtime_error("a child ended at once in " + controlGroup);
     }
 }
 

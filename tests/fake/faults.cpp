@@ -22,8 +22,6 @@ namespace {
 
 thread_local Fault* first = nullptr;
 thread_local bool looking = false;
-thread_local clockid_t jumpingClock = -1;
-thread_local std::time_t jump = 0;
 
 using Syscall = long (*)(long, ...);
 
@@ -89,16 +87,6 @@ int Fault::hit(const char* function, int directory, const char* name) {
     return error;
 }
 
-ClockJump::ClockJump(clockid_t clock, std::time_t seconds) {
-    jumpingClock = clock;
-    jump = seconds;
-}
-
-ClockJump::~ClockJump() {
-    jumpingClock = -1;
-    jump = 0;
-}
-
 namespace {
 
 /// True if the call is over, with errno set.
@@ -131,8 +119,6 @@ ssize_t transfer(const char* function, long number, int fd, Bytes bytes, std::si
 } // namespace scopewright::fake
 
 using scopewright::fake::fails;
-using scopewright::fake::jump;
-using scopewright::fake::jumpingClock;
 using scopewright::fake::real;
 using scopewright::fake::transfer;
 
@@ -219,12 +205,6 @@ DIR* fdopendir(int fd) {
 int inotify_add_watch(int fd, const char* path, std::uint32_t mask) noexcept {
     if (fails("inotify_add_watch", -1, nullptr)) return -1;
     return static_cast<int>(real()(SYS_inotify_add_watch, fd, path, mask));
-}
-
-int clock_gettime(clockid_t clock, timespec* now) noexcept {
-    const int result = static_cast<int>(real()(SYS_clock_gettime, clock, now));
-    if (result == 0 && clock == jumpingClock) now->tv_sec += jump;
-    return result;
 }
 
 } // extern "C"

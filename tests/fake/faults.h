@@ -5,7 +5,6 @@
 
 #include <sys/types.h>
 
-#include <ctime>
 #include <functional>
 #include <limits>
 #include <string>
@@ -51,14 +50,6 @@ private:
     int calls_ = 0;
     int failed_ = 0;
     Fault* next_;
-};
-
-/// As long as it lives this clock is ahead (or behind) by so much; the others are not.
-class ClockJump {
-public:
-    ClockJump(clockid_t clock, std::time_t seconds);
-    ClockJump(ClockJump&&) = delete;
-    ~ClockJump();
 };
 
 } // namespace scopewright::fake

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 
@@ -67,7 +68,8 @@ bool Link::until(const std::function<bool()>& condition, std::chrono::millisecon
     while (!condition()) {
         const auto left = std::chrono::duration_cast<std::chrono::microseconds>(end - Clock::now()).count();
         if (left <= 0) return false;
-        bus::check(sd_event_run(event(), static_cast<std::uint64_t>(std::min<long>(left, 20000))), "run the loop");
+        const auto slice = static_cast<std::uint64_t>(std::min<long>(left, onSilence ? 1000 : 20000));
+        if (bus::check(sd_event_run(event(), slice), "run the loop") == 0 && onSilence) onSilence();
     }
     return true;
 }

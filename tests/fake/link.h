@@ -62,6 +62,10 @@ public:
     /// Runs the loop until `condition` holds; false if it does not within `patience`.
     bool until(const std::function<bool()>& condition, std::chrono::milliseconds patience = kPatience);
 
+    /// Called when until() has found nothing to do for a millisecond; without it the loop sleeps until there is
+    /// something.
+    std::function<void()> onSilence;
+
     /// Runs the loop until nothing is left to do at once.
     void settle();
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A fault that does not strike would let every test of it pass.
+#include "clock.h"
 #include "faults.h"
 
 #include "catch.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Clocks that jump under an operation: the wall clock when somebody sets it, the one that counts sleep after a suspend.
-#include "faults.h"
+#include "clock.h"
 #include "sandbox/bench.h"
 
 using namespace scopewright;

@@ -78,6 +78,7 @@ TEST_CASE("a PID 1 that takes its time is waited for, and the sandbox shows that
     Pending request = bench.create("a-late-slow", pids(child));
     untilAsked(bench, "a-late-slow");
     CHECK(bench.state("a-late-slow") == "starting");
+    bench.skipSilence();
     CHECK(bench.answer(request)->text == "");
     CHECK(bench.state("a-late-slow") == "running");
     CHECK(child.controlGroup() == bench.scopeOf("a-late-slow") + "/payload");

@@ -21,11 +21,15 @@ TEST_CASE("a polkit that comes and goes is asked each time, denies in five secon
         CHECK(bench.answer(ask())->error == "");
     }
     bench.polkit.rule = [](const FakePolkit::Question&) { return Answer::Silence; };
-    const auto begun = std::chrono::steady_clock::now();
     Pending waiting = ask();
     bench.sandbox("other");
     REQUIRE(bench.answer(bench.manager(Bench::kRoot, "StopSandbox", "other"))->text == "");
     CHECK_FALSE(waiting->done);
+    fake::passTime(4s);
+    bench.settle();
+    CHECK_FALSE(waiting->done);
+    fake::passTime(1s);
+    bench.settle();
+    CHECK(waiting->done);
     CHECK(bench.answer(waiting)->error == ours("NoSuchSandbox"));
-    CHECK(std::chrono::steady_clock::now() - begun < 6s);
 }

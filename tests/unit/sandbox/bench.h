@@ -4,6 +4,7 @@
 #pragma once
 
 #include "catch.h"
+#include "clock.h"
 #include "daemon_world.h"
 
 #include <csignal>
@@ -22,6 +23,10 @@ class Bench : public fake::DaemonWorld {
 public:
     using DaemonWorld::DaemonWorld;
     ~Bench() { CHECK(systemd.misuses() == Lines{}); }
+
+    /// From now on deadlines cost no time. Only where nothing but them is waited for: what processes and the kernel do
+    /// has a millisecond.
+    void skipSilence() { onSilence = fake::skipToTimer; }
 
     /// A sandbox that runs, with a process of its own.
     Child& sandbox(const std::string& id) {

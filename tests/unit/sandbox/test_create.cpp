@@ -163,6 +163,7 @@ TEST_CASE("a sandbox comes to be however PID 1 times its signal") {
     for (const char* id : {"a-slow", "a-early", "a-lost"}) {
         CAPTURE(id);
         Bench bench;
+        bench.skipSilence();
         Child& child = bench.child();
         REQUIRE(bench.answer(bench.create(id, pids(child)))->text == "");
         CHECK(child.controlGroup() == bench.scopeOf(id) + "/payload");
@@ -201,6 +202,7 @@ TEST_CASE("a start job that hangs is a Timeout; the scope is not stopped before 
     for (const char* result : {"done", "failed", "canceled"}) {
         CAPTURE(result);
         Bench bench(patience(60ms));
+        bench.skipSilence();
         Child& child = bench.child();
         const std::string source = child.controlGroup();
         const std::string unit = "scopewright-0-a-hang.scope";

@@ -213,6 +213,7 @@ TEST_CASE("what PID 1 does not say of a sandbox is missing, and the rest describ
     Child& child = bench.child();
     REQUIRE(bench.answer(bench.create("web", with(pids(child), "pids.limit", std::int64_t{64})))->text == "");
     bench.systemd.deaf = true;
+    bench.skipSilence();
     CHECK(described(bench, "web").at("Overridden").empty());
     CHECK(described(bench, "web").at("Resources").at("pids.limit") == 64);
 }
