@@ -17,6 +17,9 @@ namespace scopewright::unit {
 /// The running test case counts as skipped, not as passed.
 void noteSkip(const std::string& why);
 
+/// Has the running test case this tag?
+bool isTagged(const std::string& tag);
+
 /// The name of the code that `act` throws, as an answer on the bus would carry it; "" when it throws nothing.
 template <class Act>
 std::string errorOf(Act act) {

@@ -5,9 +5,12 @@
 
 #include "base/log.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
+#include <vector>
 
 namespace {
 
@@ -18,11 +21,18 @@ struct {
 } counts;
 
 bool skipping = false;
+std::vector<std::string> tags;
 
 #if __has_include(<catch2/catch_all.hpp>)
 using ListenerBase = Catch::EventListenerBase;
+std::string textOf(const Catch::Tag& tag) {
+    return static_cast<std::string>(tag.original);
+}
 #else
 using ListenerBase = Catch::TestEventListenerBase;
+std::string textOf(const std::string& tag) {
+    return tag;
+}
 #endif
 
 class Counter : public ListenerBase {
@@ -32,6 +42,9 @@ public:
     void testCaseStarting(const Catch::TestCaseInfo& info) override {
         ListenerBase::testCaseStarting(info);
         skipping = false;
+        tags.clear();
+        for (const auto& tag : info.tags)
+            tags.push_back(textOf(tag));
     }
 
     void testCaseEnded(const Catch::TestCaseStats& stats) override {
@@ -52,6 +65,10 @@ CATCH_REGISTER_LISTENER(Counter)
 void scopewright::unit::noteSkip(const std::string& why) {
     skipping = true;
     std::printf("skipped: %s\n", why.c_str());
+}
+
+bool scopewright::unit::isTagged(const std::string& tag) {
+    return std::find(tags.begin(), tags.end(), tag) != tags.end();
 }
 
 int main(int argc, char** argv) {

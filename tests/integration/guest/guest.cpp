@@ -92,7 +92,13 @@ std::vector<std::string> wordsOf(const std::string& text) {
     return words;
 }
 
+bool inMachine() {
+    if (!unit::isTagged("machine")) FAIL("this proves more in a machine, but will not be run in one: tag it [machine]");
+    return emulated();
+}
+
 bool hasController(const std::string& controlGroup, const std::string& controller) {
+    inMachine();
     const std::vector<std::string> all = wordsOf(readFile(controlGroup, "cgroup.controllers").value_or(""));
     return std::binary_search(all.begin(), all.end(), controller);
 }

@@ -35,6 +35,9 @@ std::optional<std::string> readFile(const std::string& controlGroup, const char*
 int writeFile(const std::string& controlGroup, const char* attribute, const std::string& value);
 int moveInto(const std::string& controlGroup, pid_t pid);
 std::vector<std::string> wordsOf(const std::string& text);
+/// Only in a machine are there all controllers, device programs and the kernel's own processes. A test that asks for
+/// them must have the tag [machine], since only those that have it run in machines.
+bool inMachine();
 bool hasController(const std::string& controlGroup, const std::string& controller);
 std::vector<pid_t> processesOf(const std::string& controlGroup);
 /// This one and all below it, sorted.

@@ -174,7 +174,7 @@ TEST_CASE("properties that contradict each other are refused", "[attack-50]") {
 }
 
 TEST_CASE("processes that cannot be moved, or may not be, are refused",
-          "[fault-37][fault-38][attack-21][attack-23][attack-24][attack-25][attack-26][attack-28]") {
+          "[fault-37][fault-38][attack-21][attack-23][attack-24][attack-25][attack-26][attack-28][machine]") {
     Guest guest;
     Child child, dead, other;
     Child split(Child::splitLeader);
@@ -194,7 +194,7 @@ TEST_CASE("processes that cannot be moved, or may not be, are refused",
     pids({0}, kInvalid);
     pids({child.number(), 0}, kInvalid);
     pids({1}, kBadProcess);
-    if (emulated()) pids({2}, kBadProcess); // kthreadd; a container has none
+    if (inMachine()) pids({2}, kBadProcess); // kthreadd; a container has none
     pids({static_cast<std::uint32_t>(daemon)}, kBadProcess);
     pids({child.number(), static_cast<std::uint32_t>(daemon)}, kBadProcess);
     pids({UINT32_MAX}, kNoProcess);

@@ -46,7 +46,7 @@ const char* const kObject = "/org/scopewright1/sandbox/web/group/";
 
 } // namespace
 
-TEST_CASE("the files of a compat group carry the container's limits") {
+TEST_CASE("the files of a compat group carry the container's limits", "[machine]") {
     Guest guest;
     Child child;
     const Created created = guest.create("web", {&child});
@@ -58,7 +58,7 @@ TEST_CASE("the files of a compat group carry the container's limits") {
     std::set<std::string> expected;
     for (const auto& [controller, keys] : kKeys)
         if (!hasController(group, controller)) expected.insert(keys.begin(), keys.end());
-    if (emulated()) CHECK(expected.empty());
+    if (inMachine()) CHECK(expected.empty());
     for (const File& file : kFiles) {
         CAPTURE(file.name);
         if (hasController(group, file.controller))
@@ -84,7 +84,7 @@ TEST_CASE("the files of a compat group carry the container's limits") {
     CHECK(resources.size() == kContainer.size());
 }
 
-TEST_CASE("the values in a compat group survive what PID 1 does") {
+TEST_CASE("the values in a compat group survive what PID 1 does", "[machine]") {
     Guest guest;
     Child child;
     guest.create("web", {&child});
@@ -102,7 +102,7 @@ TEST_CASE("the values in a compat group survive what PID 1 does") {
     CHECK(values() == before);
 }
 
-TEST_CASE("no process can be moved into a compat group") {
+TEST_CASE("no process can be moved into a compat group", "[machine]") {
     Guest guest;
     Child child;
     const Created created = guest.create("web", {&child});
@@ -115,7 +115,7 @@ TEST_CASE("no process can be moved into a compat group") {
     CHECK(child.controlGroup() == created.payload());
 }
 
-TEST_CASE("a strict compat group without its controllers is refused and leaves nothing", "[fault-30]") {
+TEST_CASE("a strict compat group without its controllers is refused and leaves nothing", "[fault-30][machine]") {
     Guest guest;
     Child child;
     const Created created = guest.create("web", {&child});

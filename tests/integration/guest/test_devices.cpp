@@ -33,8 +33,8 @@ bool isSkipped(const Guest& guest) {
 
 } // namespace
 
-TEST_CASE("a sandbox has the devices that its rules allow, and no others", "[devices]") {
-    if (!emulated()) SKIP_TEST("a container has no device programs");
+TEST_CASE("a sandbox has the devices that its rules allow, and no others", "[devices][machine]") {
+    if (!inMachine()) SKIP_TEST("a container has no device programs");
     Guest guest;
     Child child;
     const Created created = guest.create("web", {&child}, devices(kNullAlone));
@@ -51,8 +51,8 @@ TEST_CASE("a sandbox has the devices that its rules allow, and no others", "[dev
     CHECK(devicesOpenIn(created.payload()) == "1:1 rwm, 1:3 rwm, 1:11 rwm, 5:0 rwm");
 }
 
-TEST_CASE("device rules that nobody can enforce are told, and refused in a strict request", "[devices]") {
-    if (emulated()) SKIP_TEST("a machine has device programs");
+TEST_CASE("device rules that nobody can enforce are told, and refused in a strict request", "[devices][machine]") {
+    if (inMachine()) SKIP_TEST("a machine has device programs");
     Guest guest;
     Child child;
     Properties strict = devices(kNullAlone);
@@ -63,8 +63,8 @@ TEST_CASE("device rules that nobody can enforce are told, and refused in a stric
     CHECK(isSkipped(guest));
 }
 
-TEST_CASE("what PID 1 has no words for holds all the same", "[devices]") {
-    if (!emulated()) SKIP_TEST("a container has no device programs");
+TEST_CASE("what PID 1 has no words for holds all the same", "[devices][machine]") {
+    if (!inMachine()) SKIP_TEST("a container has no device programs");
     Guest guest;
     Child child;
     const Created created = guest.create("web", {&child}, devices(kWithHole));
@@ -79,8 +79,8 @@ TEST_CASE("what PID 1 has no words for holds all the same", "[devices]") {
     CHECK(devicesOpenIn(created.payload()) == "1:1 -, 1:3 rwm, 1:11 -, 5:0 -");
 }
 
-TEST_CASE("a group of processes has rules of its own, which end with it", "[devices]") {
-    if (!emulated()) SKIP_TEST("a container has no device programs");
+TEST_CASE("a group of processes has rules of its own, which end with it", "[devices][machine]") {
+    if (!inMachine()) SKIP_TEST("a container has no device programs");
     Guest guest;
     Child child;
     const Created created = guest.create("web", {&child});
@@ -94,8 +94,8 @@ TEST_CASE("a group of processes has rules of its own, which end with it", "[devi
     CHECK(devicesOpenIn(group) == "1:1 rwm, 1:3 rwm, 1:11 rwm, 5:0 rwm");
 }
 
-TEST_CASE("a group has no device that its sandbox has not", "[devices]") {
-    if (!emulated()) SKIP_TEST("a container has no device programs");
+TEST_CASE("a group has no device that its sandbox has not", "[devices][machine]") {
+    if (!inMachine()) SKIP_TEST("a container has no device programs");
     Guest guest;
     Child child;
     guest.create("web", {&child}, devices(kNullAlone));

@@ -44,7 +44,7 @@ void freeze(const std::string& controlGroup) {
 
 } // namespace
 
-TEST_CASE("a sandbox ends when its last process exits", "[fault-35]") {
+TEST_CASE("a sandbox ends when its last process exits", "[fault-35][machine]") {
     Stage stage;
     stage.child.kill();
     stage.checkGone();
@@ -114,14 +114,14 @@ TEST_CASE("StopSandbox ends frozen processes", "[attack-38]") {
     stage.checkGone();
 }
 
-TEST_CASE("StopSandbox ends processes that fork all the time", "[attack-39]") {
+TEST_CASE("StopSandbox ends processes that fork all the time", "[attack-39][machine]") {
     Stage stage(Child::fork);
     stage.guest.client.manager("StopSandbox", "web").must();
     CHECK_FALSE(stage.child.alive());
     stage.checkGone();
 }
 
-TEST_CASE("StopSandbox removes deep and wide trees of groups", "[attack-32]") {
+TEST_CASE("StopSandbox removes deep and wide trees of groups", "[attack-32][machine]") {
     Stage stage;
     const std::string payload = stage.created.payload();
     REQUIRE(writeFile(payload, "cgroup.max.depth", "max") == 0);
@@ -174,7 +174,7 @@ TEST_CASE("two requests to stop the same sandbox both succeed") {
     stage.checkGone();
 }
 
-TEST_CASE("KillSandbox sends the signal to every process") {
+TEST_CASE("KillSandbox sends the signal to every process", "[machine]") {
     for (const int signal : {SIGTERM, SIGKILL}) {
         CAPTURE(signal);
         Stage stage(signal == SIGTERM ? Child::sleep : Child::ignoreTerm);

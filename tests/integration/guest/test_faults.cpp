@@ -137,7 +137,7 @@ TEST_CASE("a bus that is restarted again and again costs answers and no sandbox"
         client.manager("StopSandbox", id).must();
 }
 
-TEST_CASE("a controller that is taken away is told, and not pretended", "[fault-30][fault-31]") {
+TEST_CASE("a controller that is taken away is told, and not pretended", "[fault-30][fault-31][machine]") {
     Guest guest;
     Child child;
     const Created created = guest.create("web", {&child});
@@ -158,7 +158,7 @@ TEST_CASE("a controller that is taken away is told, and not pretended", "[fault-
           "org.scopewright1.Error.ControllerUnavailable");
 }
 
-TEST_CASE("a process that uses too much memory dies alone", "[fault-46]") {
+TEST_CASE("a process that uses too much memory dies alone", "[fault-46][machine]") {
     Guest guest;
     constexpr std::size_t kLimit = 32 << 20;
     Child steady, greedy(hungry(4 * kLimit));

@@ -180,7 +180,7 @@ constexpr std::string_view kUnseen[] = {"BFQFormula", "BFQPerDevice", "BFQRaw", 
 } // namespace
 
 TEST_CASE("PID 1 takes each property of the table at a scope's start from the version on that the table says",
-          "[gating][fault-64]") {
+          "[gating][fault-64][machine]") {
     Guest guest;
     const unsigned version = guest.systemd.version();
     Scopes scopes;
@@ -196,7 +196,8 @@ TEST_CASE("PID 1 takes each property of the table at a scope's start from the ve
     }
 }
 
-TEST_CASE("PID 1 takes each property of the table for a running scope just when the table says so", "[gating]") {
+TEST_CASE("PID 1 takes each property of the table for a running scope just when the table says so",
+          "[gating][machine]") {
     Guest guest;
     const unsigned version = guest.systemd.version();
     Scopes scopes;
@@ -212,7 +213,7 @@ TEST_CASE("PID 1 takes each property of the table for a running scope just when 
 }
 
 TEST_CASE("each feature of the table is one that PID 1 has from the version on that the table says",
-          "[gating][fault-64]") {
+          "[gating][fault-64][machine]") {
     Guest guest;
     const unsigned version = guest.systemd.version();
     Scopes scopes;

@@ -55,7 +55,7 @@ std::uint64_t maskOf(const std::string& capabilities) {
 
 } // namespace
 
-TEST_CASE("the unit that runs is the one that is shipped") {
+TEST_CASE("the unit that runs is the one that is shipped", "[machine]") {
     Guest guest;
     const Properties unit = guest.systemd.properties(kService);
     const std::string file = textOf(unit, "FragmentPath");
@@ -88,7 +88,7 @@ TEST_CASE("the unit that runs is the one that is shipped") {
     CHECK(valueOf<std::uint64_t>(unit, "CapabilityBoundingSet") == maskOf(settings.at("CapabilityBoundingSet")));
 }
 
-TEST_CASE("the kernel holds the daemon to it") {
+TEST_CASE("the kernel holds the daemon to it", "[machine]") {
     Guest guest;
     guest.client.manager("ListSandboxes").must();
     const pid_t daemon = guest.daemonPid();
@@ -167,7 +167,7 @@ TEST_CASE("the daemon has one thread and keeps no descriptor longer than it need
     CHECK(statusOf(guest.daemonPid(), "Threads") == "1");
 }
 
-TEST_CASE("the daemon's log has no warnings but those that tests have asked for") {
+TEST_CASE("the daemon's log has no warnings but those that tests have asked for", "[machine]") {
     Guest guest;
     guest.client.manager("ListSandboxes").must();
     run({"journalctl", "--sync"});

@@ -27,7 +27,7 @@ bool leaves(const Guest& guest) {
 
 } // namespace
 
-TEST_CASE("the daemon leaves when it has nothing to do, and comes back when it has", "[bus]") {
+TEST_CASE("the daemon leaves when it has nothing to do, and comes back when it has", "[bus][machine]") {
     Guest guest;
     configureIdle(guest);
     CHECK(leaves(guest));

@@ -25,7 +25,7 @@ void checkDelegated(const Guest& guest, const Created& created) {
 
 } // namespace
 
-TEST_CASE("a sandbox made of one process runs in a delegated scope of its own") {
+TEST_CASE("a sandbox made of one process runs in a delegated scope of its own", "[machine]") {
     Guest guest;
     Child child;
     const Created created = guest.create("web", {&child});
@@ -55,7 +55,7 @@ TEST_CASE("a sandbox made of one process runs in a delegated scope of its own") 
             CHECK(std::get<std::string>(property.value).empty());
 }
 
-TEST_CASE("a sandbox takes over several processes, and the children they have meanwhile") {
+TEST_CASE("a sandbox takes over several processes, and the children they have meanwhile", "[machine]") {
     Guest guest;
     constexpr std::size_t kBirths = 40;
     const std::string home = controlGroupOf(::getpid());

@@ -147,8 +147,8 @@ std::deque<Running> allSets() {
 } // namespace
 
 // Before the cost model is first turned on: the kernel keeps the weights of a device from then on.
-TEST_CASE("a device's weight where nothing weighs it is told, and can be taken back", "[matrix]") {
-    if (!emulated()) SKIP_TEST(kWhyNotHere);
+TEST_CASE("a device's weight where nothing weighs it is told, and can be taken back", "[matrix][machine]") {
+    if (!inMachine()) SKIP_TEST(kWhyNotHere);
     const std::string disk = diskNumber();
     REQUIRE_FALSE(disk.empty());
     Guest guest;
@@ -160,8 +160,9 @@ TEST_CASE("a device's weight where nothing weighs it is told, and can be taken b
     CHECK(skippedOf(guest.client, created.object, kSandbox).empty());
 }
 
-TEST_CASE("each resource set has its files, and keeps them through what PID 1 does and through updates", "[matrix]") {
-    if (!emulated()) SKIP_TEST(kWhyNotHere);
+TEST_CASE("each resource set has its files, and keeps them through what PID 1 does and through updates",
+          "[matrix][machine]") {
+    if (!inMachine()) SKIP_TEST(kWhyNotHere);
     const std::string disk = diskNumber();
     REQUIRE_FALSE(disk.empty());
     const Words words(disk);
@@ -188,8 +189,9 @@ TEST_CASE("each resource set has its files, and keeps them through what PID 1 do
     check("after its update and a daemon-reload");
 }
 
-TEST_CASE("limits for a block device that is not there are told, and refused when strict", "[matrix][attack-65]") {
-    if (!emulated()) SKIP_TEST(kWhyNotHere);
+TEST_CASE("limits for a block device that is not there are told, and refused when strict",
+          "[matrix][attack-65][machine]") {
+    if (!inMachine()) SKIP_TEST(kWhyNotHere);
     Guest guest;
     for (const char* key :
          {"blockIO.throttleReadBpsDevice", "blockIO.throttleWriteBpsDevice", "blockIO.throttleReadIOPSDevice",

@@ -9,7 +9,7 @@
 using namespace scopewright::integration;
 using namespace scopewright::integration::model;
 
-TEST_CASE("with a real PID 1 the world is what the model says, whatever is done", "[model]") {
+TEST_CASE("with a real PID 1 the world is what the model says, whatever is done", "[model][machine]") {
     const auto inGuest = [](const std::vector<Operation>& operations, std::chrono::milliseconds limit) {
         Guest guest;
         // A daemon that knows nothing of an earlier list.

@@ -132,7 +132,8 @@ std::size_t countMissing(const char* what, const Lines& some, const Lines& other
 
 } // namespace
 
-TEST_CASE("what runc and crun make of the same resources differs from ours as the comparison lists it", "[peers]") {
+TEST_CASE("what runc and crun make of the same resources differs from ours as the comparison lists it",
+          "[peers][machine]") {
     if (const std::string why = whyNot(); !why.empty()) SKIP_TEST(why);
     Guest guest;
     std::array<Trio, kSets.size()> trios;

@@ -36,7 +36,7 @@ void checkInForce(const Guest& guest, const Created& created) {
     for (const Expected& one : kExpected) {
         CAPTURE(one.property);
         CHECK(valueOf<std::uint64_t>(unit, one.property) == one.value);
-        if (emulated()) CHECK(hasController(created.controlGroup, one.controller));
+        if (inMachine()) CHECK(hasController(created.controlGroup, one.controller));
         if (hasController(created.controlGroup, one.controller))
             CHECK(readFile(created.controlGroup, one.file) == std::string(one.text));
     }
@@ -44,7 +44,7 @@ void checkInForce(const Guest& guest, const Created& created) {
 
 } // namespace
 
-TEST_CASE("a sandbox's resources are properties of its unit, and stay so") {
+TEST_CASE("a sandbox's resources are properties of its unit, and stay so", "[machine]") {
     Guest guest;
     Child child;
     const Created created = guest.create("web", {&child}, kPod);

@@ -53,7 +53,7 @@ Properties tokened(const std::string& token, const Child& child, const Propertie
 
 } // namespace
 
-TEST_CASE("a daemon that was killed knows everything again", "[fault-47]") {
+TEST_CASE("a daemon that was killed knows everything again", "[fault-47][machine]") {
     Guest guest;
     Population population(guest);
     const std::string before = describe(guest);

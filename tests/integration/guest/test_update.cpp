@@ -39,7 +39,7 @@ std::string createGroup(const Guest& guest, const char* method, const Properties
 
 } // namespace
 
-TEST_CASE("an update of the period keeps the quota, and what was not named", "[update]") {
+TEST_CASE("an update of the period keeps the quota, and what was not named", "[update][machine]") {
     Guest guest;
     Child child;
     const Created created = guest.create("web", {&child},
@@ -61,8 +61,8 @@ TEST_CASE("an update of the period keeps the quota, and what was not named", "[u
     CHECK(overridden(guest).empty());
 }
 
-TEST_CASE("limits can shrink, grow and go", "[update]") {
-    if (!emulated()) SKIP_TEST("there are no controllers here");
+TEST_CASE("limits can shrink, grow and go", "[update][machine]") {
+    if (!inMachine()) SKIP_TEST("there are no controllers here");
     Guest guest;
     Child child;
     const Created created =
@@ -88,8 +88,8 @@ TEST_CASE("limits can shrink, grow and go", "[update]") {
     CHECK(readFile(created.controlGroup, "cpuset.cpus") == std::string("0"));
 }
 
-TEST_CASE("a limit below what is in use is refused where that was asked", "[update][attack-62]") {
-    if (!emulated()) SKIP_TEST("there are no controllers here");
+TEST_CASE("a limit below what is in use is refused where that was asked", "[update][attack-62][machine]") {
+    if (!inMachine()) SKIP_TEST("there are no controllers here");
     Guest guest;
     Child child;
     const Created created = guest.create("web", {&child}, limit("memory.limit", 268435456));
@@ -100,8 +100,8 @@ TEST_CASE("a limit below what is in use is refused where that was asked", "[upda
     CHECK(readFile(created.controlGroup, "memory.max") == std::string("268435456"));
 }
 
-TEST_CASE("an update of which the kernel refuses a part leaves all as it was", "[update]") {
-    if (!emulated()) SKIP_TEST("there are no controllers here");
+TEST_CASE("an update of which the kernel refuses a part leaves all as it was", "[update][machine]") {
+    if (!inMachine()) SKIP_TEST("there are no controllers here");
     Guest guest;
     Child child;
     guest.create("web", {&child});
@@ -121,8 +121,8 @@ TEST_CASE("an update of which the kernel refuses a part leaves all as it was", "
 }
 
 TEST_CASE("an update of a sandbox of which the kernel refuses a part takes back what PID 1 was told",
-          "[update][attack-63]") {
-    if (!emulated()) SKIP_TEST("there are no controllers here");
+          "[update][attack-63][machine]") {
+    if (!inMachine()) SKIP_TEST("there are no controllers here");
     Guest guest;
     Child child;
     const Created created =
@@ -150,7 +150,8 @@ TEST_CASE("an update of a sandbox of which the kernel refuses a part takes back 
     CHECK(overridden(guest).empty());
 }
 
-TEST_CASE("an administrator's property wins, shows, and goes when an update asks for another value", "[update]") {
+TEST_CASE("an administrator's property wins, shows, and goes when an update asks for another value",
+          "[update][machine]") {
     Guest guest;
     Child child;
     const Created created =
@@ -172,8 +173,9 @@ TEST_CASE("an administrator's property wins, shows, and goes when an update asks
     CHECK(numberOf(guest, created, "MemoryMax") == 536870912);
 }
 
-TEST_CASE("a file that lost its value gets it again: at once in the scope, after a reload in the payload", "[update]") {
-    if (!emulated()) SKIP_TEST("there are no controllers here");
+TEST_CASE("a file that lost its value gets it again: at once in the scope, after a reload in the payload",
+          "[update][machine]") {
+    if (!inMachine()) SKIP_TEST("there are no controllers here");
     Guest guest;
     Child child;
     const Created created = guest.create(
@@ -204,8 +206,8 @@ TEST_CASE("a file that lost its value gets it again: at once in the scope, after
     CHECK(readFile(created.payload(), "hugetlb.2MB.max") == std::string("4194304"));
 }
 
-TEST_CASE("a group of processes has the limits it was asked for, as they are", "[update]") {
-    if (!emulated()) SKIP_TEST("there are no controllers here");
+TEST_CASE("a group of processes has the limits it was asked for, as they are", "[update][machine]") {
+    if (!inMachine()) SKIP_TEST("there are no controllers here");
     Guest guest;
     Child child, inner;
     guest.create("web", {&child});
@@ -226,8 +228,8 @@ TEST_CASE("a group of processes has the limits it was asked for, as they are", "
     guest.client.manager("RemoveGroup", "web", "inner").must();
 }
 
-TEST_CASE("a compat group shows what the configuration wants it to", "[update]") {
-    if (!emulated()) SKIP_TEST("there are no controllers here");
+TEST_CASE("a compat group shows what the configuration wants it to", "[update][machine]") {
+    if (!inMachine()) SKIP_TEST("there are no controllers here");
     Guest guest;
     Child child;
     guest.create("web", {&child});

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 
@@ -100,7 +102,7 @@ std::string groupOf(const std::string& pid) {
 
 } // namespace
 
-TEST_CASE("a user has sandboxes of their own without root, and they live through the daemon", "[user]") {
+TEST_CASE("a user has sandboxes of their own without root, and they live through the daemon", "[user][machine]") {
     Guest guest;
     const Session session;
     const std::string pid = startProcess("work");

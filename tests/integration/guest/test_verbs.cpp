@@ -97,7 +97,7 @@ TEST_CASE("a process is started straight into a group through its directory", "[
 }
 
 TEST_CASE("a frozen sandbox stands still through a reload and a new daemon, and PID 1's freezer is its own",
-          "[verbs][fault-45]") {
+          "[verbs][fault-45][machine]") {
     Guest guest;
     Child child;
     const Created created = guest.create("web", {&child});
