@@ -192,6 +192,10 @@ bool CgroupTree::remove(const std::string& controlGroup) const {
     return removeTree(directory(controlGroup));
 }
 
+std::string CgroupTree::directoryOf(const std::string& controlGroup) {
+    return findMount() + controlGroup;
+}
+
 std::string CgroupTree::ofProcess(pid_t pid) {
     std::ifstream file("/proc/" + std::to_string(pid) + "/cgroup");
     for (std::string line; std::getline(file, line);)

@@ -44,6 +44,9 @@ public:
     /// Removes the directory and all below it; false if something lives there.
     bool remove(const std::string& controlGroup) const;
 
+    /// The directory of any control group of this machine.
+    static std::string directoryOf(const std::string& controlGroup);
+
     /// The control group of a process; "" if there is no such process.
     static std::string ofProcess(pid_t pid);
 

@@ -16,7 +16,7 @@ struct Target {
     std::string (*whyNot)(); ///< why it cannot run here; empty if it can
 };
 
-/// Those that are linked: one in a fuzzer, all of them in the program that replays the corpus.
+/// All of them.
 std::vector<Target>& targets();
 
 struct Registration {

@@ -5,18 +5,23 @@
 // Events: "! exit $0" a process ends, "! leave alice" a client does, "! reload" PID 1 reloads, "! stop UNIT" somebody
 // stops a unit, "! spoof UNIT JOB RESULT" somebody forges PID 1's signal, "! polkit yes|no|challenge|error|garbage",
 // "! restart" the service is killed and started anew.
+#include "clock.h"
 #include "daemon_world.h"
 #include "fuzz.h"
+#include "quick_moves.h"
 #include "script.h"
 #include "values.h"
 
 #include <fcntl.h>
 
 #include <algorithm>
+#include <array>
+#include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <map>
-#include <stdexcept>
+#include <memory>
 
 namespace scopewright::fuzz {
 
@@ -25,7 +30,8 @@ namespace {
 using fake::Pending;
 
 constexpr std::size_t kMostSteps = 12;
-constexpr std::size_t kMostProcesses = 4;
+constexpr std::size_t kBystander = 4; ///< the last one, which no script can name
+constexpr std::size_t kMostProcesses = kBystander + 1;
 /// Longer than all deadlines of the service together; see the answer to a call that PID 1 leaves unanswered.
 constexpr std::chrono::seconds kPatience{60};
 
@@ -40,17 +46,57 @@ std::vector<std::string> openDescriptors() {
     return found;
 }
 
-/// One input's world; nothing of it is left for the next one.
+/// The processes of all inputs, since a fork of a program with a sanitizer takes longer than all the rest. They live
+/// elsewhere than in an input's world, and whoever has survived that goes home.
+class Processes {
+public:
+    /// All at once, so that they have their descriptors before anybody counts.
+    Processes() {
+        for (std::uint64_t index = 0; index < kMostProcesses; ++index)
+            at(index);
+    }
+
+    fake::Child& at(std::uint64_t index) {
+        std::unique_ptr<fake::Child>& child = children_[index % kMostProcesses];
+        if (!child || !child->alive()) child = std::make_unique<fake::Child>(homes_, home(index));
+        return *child;
+    }
+
+    void goHome() {
+        for (std::uint64_t index = 0; index < kMostProcesses; ++index)
+            if (children_[index]->alive()) {
+                ::kill(children_[index]->pid(), SIGCONT); // whatever a script has sent to it
+                if (children_[index]->controlGroup() != home(index)) homes_.move(home(index), children_[index]->pid());
+            }
+    }
+
+private:
+    std::string home(std::uint64_t index) const {
+        return homes_.prefix() + "/runtime.slice/runtime-" + std::to_string(index % kMostProcesses) + ".service";
+    }
+
+    fake::CgroupTree homes_;
+    std::array<std::unique_ptr<fake::Child>, kMostProcesses> children_;
+};
+
+/// One input's world; nothing of it is left for the next one but processes.
 class Play {
 public:
-    Play() : world_(config()), null_(::open("/dev/null", O_RDONLY | O_CLOEXEC)) {
+    explicit Play(Processes& processes)
+        : world_(config()), null_(::open("/dev/null", O_RDONLY | O_CLOEXEC)), processes_(processes) {
         world_.systemd.delay = std::chrono::milliseconds(2);
-        bystander_ = &start();
+        // Nothing comes before the next timer then.
+        world_.onSilence = fake::skipToTimer;
+        bystander_ = &processes_.at(kBystander);
         place_ = bystander_->controlGroup();
         setProcesses([this](std::uint64_t index) { return process(index).number(); });
     }
     Play(Play&&) = delete;
-    ~Play() { setProcesses({}); }
+    ~Play() {
+        setProcesses({});
+        world_.crash();
+        processes_.goHome();
+    }
 
     void run(std::string_view input) {
         for (const Step& step : parseScript(input, kMostSteps))
@@ -72,21 +118,10 @@ private:
         return config;
     }
 
-    /// Thousands of them are started, on machines where others run out of memory or of patience.
-    fake::Child& start() {
-        constexpr int kAttempts = 3;
-        for (int attempt = 1;; ++attempt)
-            try {
-                return world_.child();
-            } catch (const std::runtime_error& error) {
-                std::fprintf(stderr, "attempt %d: %s\n", attempt, error.what());
-                if (attempt == kAttempts) throw;
-            }
-    }
-
+    /// The same for all of one input, dead or alive.
     fake::Child& process(std::uint64_t index) {
-        fake::Child*& child = processes_[index % kMostProcesses];
-        if (!child) child = &start();
+        fake::Child*& child = named_[index % kBystander];
+        if (!child) child = &processes_.at(index % kBystander);
         return *child;
     }
 
@@ -195,14 +230,18 @@ private:
 
     fake::DaemonWorld world_;
     UniqueFd null_;
+    Processes& processes_;
     fake::Child* bystander_ = nullptr;
     std::string place_;
-    std::map<std::uint64_t, fake::Child*> processes_; ///< made when a script names them
+    std::array<fake::Child*, kBystander> named_{}; ///< when a script names them first
     std::vector<Pending> pending_;
 };
 
 void run(std::string_view input) {
-    Play().run(input);
+    static const fake::QuickMoves quickMoves;
+    static Processes processes;
+    [[maybe_unused]] static const bool stopped = (fake::stopTime(), true);
+    Play(processes).run(input);
     static const std::size_t before = openDescriptors().size();
     if (const std::vector<std::string> now = openDescriptors(); now.size() > before) {
         for (const std::string& one : now)

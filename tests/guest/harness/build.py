@@ -13,6 +13,8 @@ from .process import CommandFailed, run_logged
 # symbolic link on a merged root, and every systemd version also looks in /usr/lib.
 PATHS = ("--prefix=/usr", "--libexecdir=libexec", "--sysconfdir=/etc", "--localstatedir=/var",
          "-Dsystemdsystemunitdir=/usr/lib/systemd/system")
+# Files and lines are what the sanitizers and a core dump name; all that a debugger may ask for takes a third of the time.
+DEBUGGING = "-Dcpp_args=-g1"
 
 
 def serves(made, wanted):
@@ -30,7 +32,7 @@ class Build:
         owner = hashlib.sha256(str(project).encode()).hexdigest()[:8]
         self.directory = cache("build", owner, name)
         self.log = cache("logs", f"build-{name}.log")
-        self._options = [*PATHS, *options]
+        self._options = [*PATHS, DEBUGGING, *options]
         self._environment = dict(os.environ)
         if compiler:
             # Meson finds ccache by itself only for the default compiler.

@@ -25,21 +25,21 @@ CONTAINERS = "all"
 MACHINES = "252,257,262"
 # With the other bus: an old one and the newest.
 BROKER_CONTAINERS = "252,262"
-# What the guests run is built once; the other trees are for what runs here.
+# What runs on this machine. Of the two trees only the product's has what guests run.
 HOST_PROGRAMS = ("scopewrightd", "scopewright-unit-tests", "scopewright-bus-tests", "scopewright-sweep-tests",
                  "scopewright-fuzz-replay", "fake-systemd", "failing-malloc")
 GUEST_PROGRAM = f"{stage.TESTS}/guest-tests"
-# What a guest runs besides everything. An emulated machine takes minutes for everything, and a container proves the rest
-# of it for the same systemd; what takes long and is the same for all is run with an old systemd and with the newest.
+# What a guest runs besides everything. An emulated machine takes minutes for everything, and a container proves most of it
+# for the same systemd: a test that proves more in a machine is tagged, and fails where it is not. What takes long and is
+# the same for all is run with an old systemd and with the newest.
 VALUE_TESTS = "[matrix],[gating],[update],[devices]"
 # What depends on the bus between callers and us: each attack that is tried, and how calls reach a daemon that comes and goes.
 BUS_TESTS = ",".join([*(f"[attack-{row}]" for row in range(1, 68)), "[bus]"])
-TESTS = {"machine 252": "~[crash]~[soak]~[users]", "machine 257": VALUE_TESTS, "machine 262": VALUE_TESTS,
+TESTS = {"machine 252": "[machine]", "machine 257": VALUE_TESTS, "machine 262": VALUE_TESTS,
          "container 247": "~[crash]~[model]~[soak]", "container 254": "~[crash]~[model]~[soak]",
          "container 257": "~[crash]~[model]~[soak]",
          "container 252 dbus-broker": BUS_TESTS, "container 262 dbus-broker": BUS_TESTS}
-CONTAINER_LIMIT = 600
-MACHINE_LIMIT = 1500
+LIMITS = {"container": 600, "machine": 1500}
 
 # For each target; tests/fuzz/run takes its time.
 FUZZING_SECONDS = 3
@@ -108,6 +108,11 @@ class Table:
             note = f"systemd {report.version}, booted in {report.boot_seconds:.1f} s" if report.boot_seconds else ""
             self.add(report.name, report.tally(), report.seconds, report.error or note)
 
+    def take(self, *others):
+        """The rows of suites that ran side by side, in the order of this call."""
+        for other in others:
+            self.rows += other.rows
+
     def print(self):
         total = sum((row.tally for row in self.rows), Tally())
         width = max([5, *(len(row.name) for row in self.rows)])
@@ -139,40 +144,39 @@ def why_no_containers():
     return None
 
 
-def host_suites(table, quick):
+def make_product(table, quick):
     werror = ["--werror"] if CI else []
     if quick:  # nobody measures this build, and it compiles in half the time
-        product = build.Build("quick", ["--buildtype=debug", *werror]).make()
-    else:
-        product = build.product(options=werror).make()
-    suites = (*HOST_SUITES, *LONG_SUITES) if quick else HOST_SUITES
-    table.outcomes(mesontests.run(product, suites, SHORTER if quick else None), must_have=suites)
-    return product
+        return build.Build("quick", ["--buildtype=debug", *werror]).make(HOST_PROGRAMS)
+    return build.product(options=werror).make()
 
 
-def sanitizer_suites(table):
-    tree = build.Build("sanitizers", ["--buildtype=debug", "-Db_sanitize=address,undefined", "-Db_lundef=false"])
-    # The unit suite runs under clang's sanitizers; compiled here as well it would take as long as all the rest.
-    tree.make([program for program in HOST_PROGRAMS if program != "scopewright-unit-tests"])
-    suites = ("fuzz", "bus", *LONG_SUITES)
-    table.outcomes(mesontests.run(tree, suites, {**SANITIZER_ENVIRONMENT, **SHORTER}), "sanitizers ", suites)
+def host_suites(table, product, environment=None):
+    table.outcomes(mesontests.run(product, HOST_SUITES, environment), must_have=HOST_SUITES)
+    # They mostly wait, for a daemon to start or to end, and would keep the others from doing so in time.
+    table.outcomes(mesontests.run(product, LONG_SUITES, environment), must_have=LONG_SUITES)
 
 
-def clang_suites(table):
+def make_sanitizers(table):
+    """The other compiler's tree, in which everything is under its sanitizers."""
     if reason := fuzzing.why_not():
-        for suite in ("unit", "fuzz"):
-            table.skipped(f"clang {suite}", reason)
-        return
+        table.skipped("sanitizers", reason)
+        return None
+    return fuzzing.tree(optimization=0).make([*HOST_PROGRAMS, fuzzing.PROGRAM])
+
+
+def sanitizer_suites(table, tree):
+    # Lint reads the same files in every tree.
+    suites = (*HOST_SUITES[1:], *LONG_SUITES)
+    table.outcomes(mesontests.run(tree, suites, {**SANITIZER_ENVIRONMENT, **SHORTER}), "sanitizers ", suites)
     targets = fuzzing.targets()
-    tree = fuzzing.tree().make(["scopewrightd", "scopewright-unit-tests", *fuzzing.programs(targets)])
-    table.outcomes(mesontests.run(tree, ["unit"], SANITIZER_ENVIRONMENT), "clang ", ("unit",))
     begun = time.monotonic()
     results = fuzzing.run(tree, targets, FUZZING_SECONDS, jobs=2)
     tally = sum((result.tally() for result in results), Tally())
     executions = sum(result.executions for result in results)
     notes = [f"{result.target}: {result.skipped or result.finding}" for result in results
              if result.skipped or result.finding]
-    table.add("clang fuzz", tally, time.monotonic() - begun, "; ".join([f"{executions} inputs", *notes]))
+    table.add("fuzzing", tally, time.monotonic() - begun, "; ".join([f"{executions} inputs", *notes]))
 
 
 def guest_commands(guest):
@@ -198,10 +202,8 @@ def guest_suites(table, product, guests, prepared):
         staged = stage.make(session, product)
         if not (staged / GUEST_PROGRAM).exists():
             raise CommandFailed(f"the build has no {stage.GUEST_TESTS}, so there is nothing to run in guests")
-        for kind, limit in (("container", CONTAINER_LIMIT), ("machine", MACHINE_LIMIT)):
-            some = [guest for guest in usable if guest.kind == kind]
-            if some:
-                table.reports(fleet.run(session, some, guest_commands, jobs=2, limit=limit))
+        limit = max(LIMITS[guest.kind] for guest in usable)
+        table.reports(fleet.run(session, usable, guest_commands, jobs=2, limit=limit))
         say(f"guests' logs: {session.directory}")
 
 
@@ -215,6 +217,34 @@ def attempt(table, name, function, *arguments):
         return None
 
 
+def side_by_side(table, *activities):
+    """Each activity is the arguments of attempt() without the table. Returns what the last one does."""
+    tables = [Table() for _ in activities]
+    with concurrent.futures.ThreadPoolExecutor(max_workers=len(activities)) as pool:
+        futures = [pool.submit(attempt, own, *activity) for own, activity in zip(tables, activities)]
+        results = [future.result() for future in futures]
+    table.take(*tables)
+    return results[-1]
+
+
+def everything(table):
+    containers = [*fleet.parse_versions(CONTAINERS, "container"),
+                  *fleet.parse_versions(BROKER_CONTAINERS, "container", "broker")]
+    machines = fleet.parse_versions(MACHINES, "machine")
+    # Roots are made while the compiler runs: they mostly wait for the network.
+    with concurrent.futures.ThreadPoolExecutor(max_workers=1) as background:
+        guests = [*containers, *machines] if not why_no_guests() else []
+        prepared = {guest: background.submit(fleet.prepare, [guest]) for guest in guests}
+        product = attempt(table, "build", make_product, False)
+        # Containers and the suites of this machine mostly wait; machines and compilers take all CPUs that there are.
+        waiting = [("host", host_suites, product), ("containers", guest_suites, product, containers, prepared)]
+        tree = side_by_side(table, *(waiting if product else []), ("sanitizers", make_sanitizers))
+        under = [("sanitizers", sanitizer_suites, tree)] if tree else []
+        emulated = [("machines", guest_suites, product, machines, prepared)] if product else []
+        if under or emulated:
+            side_by_side(table, *under, *emulated)
+
+
 def main(argv):
     parser = argparse.ArgumentParser(prog="tests/all", description="Everything that proves the tree.")
     parser.add_argument("--quick", action="store_true", help="no guests, no sanitizers, no second compiler")
@@ -222,23 +252,10 @@ def main(argv):
     stop_on_signals()
     table = Table()
     try:
-        guests = [] if options.quick else [*fleet.parse_versions(CONTAINERS, "container"),
-                                           *fleet.parse_versions(BROKER_CONTAINERS, "container", "broker"),
-                                           *fleet.parse_versions(MACHINES, "machine")]
-        # Roots are made while the compiler runs: they mostly wait for the network.
-        with concurrent.futures.ThreadPoolExecutor(max_workers=1) as background:
-            can = not why_no_guests()
-            prepared = {guest: background.submit(fleet.prepare, [guest]) for guest in guests if can}
-            product = attempt(table, "build", host_suites, options.quick)
-            if not options.quick:
-                with concurrent.futures.ThreadPoolExecutor(max_workers=1) as aside:
-                    long = aside.submit(mesontests.run, product, LONG_SUITES) if product else None
-                    attempt(table, "sanitizers", sanitizer_suites)
-                    attempt(table, "clang", clang_suites)
-                if long:
-                    table.outcomes(long.result(), must_have=LONG_SUITES)
-                if product:
-                    attempt(table, "guests", guest_suites, product, guests, prepared)
+        if not options.quick:
+            everything(table)
+        elif product := attempt(table, "build", make_product, True):
+            attempt(table, "host", host_suites, product, SHORTER)
     except Stopped:
         say("stopped; everything is cleaned up")
         return 130

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdio>
 
 using namespace scopewright::integration;
 using scopewright::Properties;

@@ -4,6 +4,7 @@
 #include "private_bus/world.h"
 #include "soak.h"
 
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -32,12 +33,13 @@ Use useOf(pid_t process) {
     return use;
 }
 
-/// Its allocator keeps what was freed, to find who uses it afterwards.
+/// Its allocator keeps what was freed, to find who uses it afterwards. Whether it is a library of its own or not, the
+/// program names it.
 bool isSanitized(pid_t process) {
-    std::ifstream maps("/proc/" + std::to_string(process) + "/maps");
-    std::ostringstream text;
-    text << maps.rdbuf();
-    return text.str().find("libasan") != std::string::npos;
+    std::ifstream program("/proc/" + std::to_string(process) + "/exe", std::ios::binary);
+    std::ostringstream content;
+    content << program.rdbuf();
+    return content.str().find("__asan_init") != std::string::npos;
 }
 
 } // namespace
