@@ -3,6 +3,7 @@
 
 #include "api/describe.h"
 #include "api/getter.h"
+#include "api/parsed.h"
 #include "api/paths.h"
 #include "bus/codec.h"
 #include "bus/handler.h"
@@ -33,35 +34,6 @@ sandbox::Key newKey(const std::string& id, const bus::Caller& caller) {
     if (key.id != id) throw Error(ErrorCode::InvalidArgument, "sandbox id " + quoted(id) + " has a colon");
     return key;
 }
-
-/// A request as it was understood, or what is wrong with it. Who may not ask is told that before anything else, and
-/// what polkit is asked about stays as it is until its answer.
-class Parsed {
-public:
-    template <class Parse>
-    explicit Parsed(Parse parse) {
-        try {
-            spec_.emplace(parse());
-        } catch (const Error&) {
-            wrong_ = std::current_exception();
-        }
-    }
-
-    /// For a request that is wrong `unit` and `slice` are what it could have had: who may ask is to learn what is
-    /// wrong.
-    auth::Details details(const std::string& id, const std::string& unit = "", const std::string& slice = "") const {
-        return {{"id", printable(id)}, {"unit", spec_ ? spec_->unit : unit}, {"slice", spec_ ? spec_->slice : slice}};
-    }
-
-    sandbox::SandboxSpec take() {
-        if (wrong_) std::rethrow_exception(wrong_);
-        return std::move(*spec_);
-    }
-
-private:
-    std::optional<sandbox::SandboxSpec> spec_;
-    std::exception_ptr wrong_;
-};
 
 } // namespace
 

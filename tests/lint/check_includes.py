@@ -6,8 +6,8 @@ import re
 
 from lint import ROOT, cpp_files, main
 
-# Of each header in precompiled/ what is taken from it. Sizes and integers come with all of them; what moves, pairs and
-# compares comes with every container.
+# Of each header in tests/precompiled/ what is taken from it. Sizes and integers come with all of them; what moves, pairs
+# and compares comes with every container.
 ALGORITHMS = ('all_of|any_of|none_of|find|find_if|count|count_if|sort|stable_sort|is_sorted|min|max|clamp|remove_if|reverse|'
               'replace|replace_if|copy|copy_if|equal|for_each|lower_bound|binary_search|adjacent_find|set_difference')
 NAMES = {
@@ -89,7 +89,7 @@ def brought(path, text):
 
 
 def check(path, text):
-    if path.startswith('precompiled/'):
+    if path.startswith('tests/precompiled/'):
         yield from ((number, f'<{name}> is not in the table of this lint')
                     for number, line in enumerate(text.splitlines(), 1)
                     for quote, name in includes(line) if quote == '<' and not name.startswith('catch2/') and name not in NAMES)
@@ -105,4 +105,4 @@ def check(path, text):
 
 
 if __name__ == '__main__':
-    main(check, 'includes.txt', cpp_files('src', 'tests', 'precompiled'))
+    main(check, 'includes.txt', cpp_files('src', 'tests'))
