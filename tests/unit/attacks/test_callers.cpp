@@ -282,6 +282,7 @@ TEST_CASE("a user's stops wait for each other, and nobody else for them", "[atta
     NEEDS_CGROUPS();
     config::Config config = Bench::quick();
     config.jobsPerUser = 2;
+    config.jobTimeout = std::chrono::seconds(20); // none of these ends by itself
     Bench bench(config);
     std::vector<Child*> children;
     for (const char* id : kHanging)
