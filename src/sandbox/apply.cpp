@@ -53,6 +53,7 @@ bool has(const std::vector<std::string>& names, const std::string& name) {
 } // namespace
 
 void Undo::remember(const cgroup::Group& group, const limits::FileValue& file) {
+    if (!needed_) return;
     limits::FileValue old = file;
     old.value = limits::former(file, group.read(file.file.c_str()).value_or(""));
     old_.push_back(Old{group.duplicate(), std::move(old)});

@@ -15,9 +15,18 @@ namespace scopewright::sandbox {
 /// What the files of a group held before they were written, for the case that a later one is refused.
 class Undo {
 public:
+    /// For a group that is new: if a write is refused it is removed, so nothing need be read first.
+    static Undo unneeded() noexcept {
+        Undo undo;
+        undo.needed_ = false;
+        return undo;
+    }
+
     void remember(const cgroup::Group& group, const limits::FileValue& file);
     /// The kernel did not take what was to be written over the last one.
-    void forgetLast() noexcept { old_.pop_back(); }
+    void forgetLast() noexcept {
+        if (needed_) old_.pop_back();
+    }
     /// Writes the old values back, the last first. What cannot be brought back is logged.
     void run() noexcept;
 
@@ -27,6 +36,7 @@ private:
         limits::FileValue file;
     };
     std::vector<Old> old_;
+    bool needed_ = true;
 };
 
 /// What the kernel says to a value it does not take.

@@ -136,7 +136,7 @@ async::Task<void> Sandboxes::launch(SandboxSpec& spec) {
     }
     const std::optional<cgroup::Group> scope = host_.root.open(path);
     if (!scope) throw Error(ErrorCode::UnitFailed, "unit " + quoted(spec.unit) + " ended right after its start");
-    Undo unneeded;
+    Undo unneeded = Undo::unneeded();
     const Furnishing furnishing{spec.record, spec.resources, plan, spec.strict};
     std::vector<limits::Skip> skipped = furnish(host_, *scope, path, furnishing, unneeded);
 

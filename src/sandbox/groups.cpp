@@ -68,7 +68,7 @@ void apply(const cgroup::Group& directory, Group& group, const GroupRules& rules
 }
 
 void fill(const cgroup::Group& directory, Group& group, const GroupSpec& spec, const GroupRules& rules) {
-    Undo undo;
+    Undo undo = Undo::unneeded();
     apply(directory, group, rules, true, Refusal::Skip, undo);
     refuseSkipsIfStrict(spec.strict, group.skipped);
     if (group.kind == kCompat) {

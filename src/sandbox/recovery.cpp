@@ -232,7 +232,7 @@ void Recovery::finish(const systemd::Unit& unit, const state::Record& record, co
     if (!asked) log::warning("unit " + quoted(unit.name) + ": what was asked for cannot be read");
     const limits::Resources resources = asked.value_or(limits::Resources());
     const limits::ScopePlan plan = enforcer_.plan(resources, !record.adopted);
-    Undo unneeded;
+    Undo unneeded = Undo::unneeded();
     furnish(host_, scope, controlGroup, Furnishing{record, resources, plan}, unneeded);
     load(unit, record, scope, controlGroup);
 }
