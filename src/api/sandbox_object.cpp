@@ -3,6 +3,7 @@
 
 #include "api/getter.h"
 #include "api/paths.h"
+#include "base/log.h"
 #include "bus/codec.h"
 #include "bus/handler.h"
 
@@ -250,7 +251,10 @@ void SandboxObject::emitNew(const sandbox::Sandbox& sandbox) const {
     std::vector<std::string> paths{sandboxPath(sandbox.key)};
     for (const auto& [name, group] : sandbox.groups)
         paths.push_back(groupPath(sandbox.key, name));
-    context_.changes.tell([bus = context_.connection.raw(), paths = std::move(paths)] {
+    std::string line = "sandbox " + sandbox::label(sandbox.key) + " runs in " + sandbox.controlGroup;
+    context_.changes.tell([bus = context_.connection.raw(), paths = std::move(paths), line = std::move(line)] {
+        // PID 1 tells of each unit in the log already.
+        log::debug(line);
         for (const std::string& path : paths)
             sd_bus_emit_object_added(bus, path.c_str());
     });

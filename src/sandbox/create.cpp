@@ -87,7 +87,6 @@ async::Task<Key> Sandboxes::create(SandboxSpec spec) {
     if (failure) std::rethrow_exception(failure);
     reservation.keep();
     registry_.announce(*registry_.find(key), State::Running);
-    log::info("sandbox " + label(key) + " runs in " + registry_.at(key).controlGroup);
     co_return key;
 }
 

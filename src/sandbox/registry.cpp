@@ -148,7 +148,7 @@ void Registry::retire(const Key& key, const std::string& reason) {
     }
     sandboxes_.erase(found);
     if (gone.announced) {
-        log::info("sandbox " + label(key) + " is gone: " + reason);
+        log::debug("sandbox " + label(key) + " is gone: " + reason);
         observer_.sandboxRemoved(gone, reason);
     }
     changed_.notify();
