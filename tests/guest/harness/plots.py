@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The plots of docs/performance.md, from what tests/bench measured."""
 
+import io
+
+LICENCE = "<!-- SPDX-License-Identifier: LGPL-2.1-or-later -->"
+
 
 def _series(figures, section, what):
     """Points (at, value) of all rows of a section whose name begins or ends with a text, in order."""
@@ -11,7 +15,10 @@ def _series(figures, section, what):
 def _save(figure, path):
     # Without a date in it the same figures make the same file.
     figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
+    text = io.StringIO()
+    figure.savefig(text, format="svg", metadata={"Date": None})
+    first, *others = [line.rstrip() for line in text.getvalue().splitlines()]
+    path.write_text("\n".join([first, LICENCE, *others]) + "\n")
 
 
 def _throughput(plt, figures, path):
