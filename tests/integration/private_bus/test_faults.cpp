@@ -170,6 +170,31 @@ TEST_CASE("a bus that dies again and again ends each daemon with status 0", "[fa
     }
 }
 
+TEST_CASE("a bus that dies while many calls wait in line ends the daemon", "[fault-20][attack-49]") {
+    for (int round = 0; round < 8; ++round) {
+        CAPTURE(round);
+        PrivateBus bus;
+        const std::unique_ptr<Program> daemon = bus.start();
+        std::vector<std::unique_ptr<Client>> clients;
+        std::vector<std::unique_ptr<Pending>> calls;
+        for (int i = 0; i < 6; ++i)
+            clients.push_back(std::make_unique<Client>());
+        daemon->signal(SIGSTOP);
+        for (int i = 0; i < 600; ++i) {
+            const Client& client = *clients[static_cast<std::size_t>(i) % clients.size()];
+            calls.push_back(std::make_unique<Pending>(client, client.request(kManagerPath, kManager, "Describe")));
+        }
+        for (const auto& client : clients)
+            client->bus("GetId").must();
+        daemon->signal(SIGCONT);
+        // Some are read and some are answered by then; which ones is another question each time.
+        const auto over = std::chrono::steady_clock::now() + std::chrono::microseconds(500 * round);
+        while (std::chrono::steady_clock::now() < over) {}
+        bus.kill();
+        CHECK(daemon->wait() == 0);
+    }
+}
+
 TEST_CASE("a full or read-only /run is nothing that the daemon needs", "[fault-25][fault-26]") {
     for (const bool readOnly : {false, true}) {
         CAPTURE(readOnly);
