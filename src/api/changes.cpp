@@ -3,12 +3,8 @@
 
 namespace scopewright::api {
 
-Changes::Changes(bus::Connection& connection) : connection_(connection) {
-    sd_event_source* source = nullptr;
-    bus::check(sd_event_add_defer(connection_.event(), &source, onTurn, this), "add a turn's end");
-    turn_.reset(source);
-    bus::check(sd_event_source_set_enabled(source, SD_EVENT_OFF), "wait for changes");
-}
+Changes::Changes(bus::Connection& connection)
+    : connection_(connection), turn_(bus::addDeferred(connection.event(), onTurn, this)) {}
 
 void Changes::tell(std::function<void()> news) {
     news_.push_back(std::move(news));

@@ -21,8 +21,7 @@ bool isInteractive(const bus::Message& call) {
 
 bus::Callers::Ticket Context::admit(const bus::Message& call) const {
     const std::optional<bus::Caller> caller = callers.known(sd_bus_message_get_sender(call.raw()));
-    const bool bounded = caller && !sandbox::isAdministrator(caller->uid);
-    return callers.admit(call, config.callsPerClient, bounded ? config.callsPerUser : SIZE_MAX);
+    return callers.admit(call, config.callsPerClient, caller ? mostCallsOf(caller->uid, config) : SIZE_MAX);
 }
 
 async::Task<auth::Verdict> Context::ask(bus::Message call, uid_t user, const char* action,
@@ -93,6 +92,10 @@ void Context::attach(const sandbox::Key& key, const std::string& group, const Pr
     sandbox::Processes parsed = sandbox::parseProcesses(processes, config);
     requireSameUsers(caller, parsed);
     sandboxes.attach(key, group, std::move(parsed), caller.uid);
+}
+
+std::size_t mostCallsOf(uid_t user, const config::Config& config) {
+    return sandbox::isAdministrator(user) ? SIZE_MAX : config.callsPerUser;
 }
 
 void requireSamePids(const bus::Caller& caller) {

@@ -71,6 +71,9 @@ private:
     async::Task<auth::Verdict> ask(bus::Message call, uid_t user, const char* action, auth::Details details) const;
 };
 
+/// How many calls of that user may wait for their answers, over all connections.
+std::size_t mostCallsOf(uid_t user, const config::Config& config);
+
 /// NotSupported unless numbers of processes mean the same to the caller as here.
 void requireSamePids(const bus::Caller& caller);
 

@@ -3,7 +3,6 @@
 
 #include "api/getter.h"
 #include "api/paths.h"
-#include "base/log.h"
 #include "bus/codec.h"
 #include "bus/handler.h"
 
@@ -251,10 +250,7 @@ void SandboxObject::emitNew(const sandbox::Sandbox& sandbox) const {
     std::vector<std::string> paths{sandboxPath(sandbox.key)};
     for (const auto& [name, group] : sandbox.groups)
         paths.push_back(groupPath(sandbox.key, name));
-    std::string line = "sandbox " + sandbox::label(sandbox.key) + " runs in " + sandbox.controlGroup;
-    context_.changes.tell([bus = context_.connection.raw(), paths = std::move(paths), line = std::move(line)] {
-        // PID 1 tells of each unit in the log already.
-        log::debug(line);
+    context_.changes.tell([bus = context_.connection.raw(), paths = std::move(paths)] {
         for (const std::string& path : paths)
             sd_bus_emit_object_added(bus, path.c_str());
     });

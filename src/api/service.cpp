@@ -128,7 +128,7 @@ int Service::onMessage(sd_bus_message* message, void* userdata, sd_bus_error*) n
 bool Service::receive(const bus::Message& call) {
     const char* sender = sd_bus_message_get_sender(call.raw());
     if (const std::optional<bus::Caller> caller = callers_.known(sender))
-        return lines_.join(call, caller->uid, sandbox::isAdministrator(caller->uid) ? SIZE_MAX : config_.callsPerUser);
+        return lines_.join(call, caller->uid, mostCallsOf(caller->uid, config_));
     const std::string name = sender ? sender : "";
     if (introduced_[name] >= config_.callsPerClient)
         throw Error(ErrorCode::LimitsExceeded, "too many calls of " + quoted(name) + " wait to be looked at");

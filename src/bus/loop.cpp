@@ -38,9 +38,13 @@ Source addDeferred(sd_event* event, sd_event_handler_t callback, void* userdata)
     return owned;
 }
 
+Source completeAfter(sd_event* event, Microseconds delay, async::Completion<bool>& waiting) {
+    return addTimer(event, delay, completeFalse, &waiting);
+}
+
 async::Task<void> sleepFor(sd_event* event, Microseconds delay) {
     async::Completion<bool> elapsed;
-    Source timer = addTimer(event, delay, completeFalse, &elapsed);
+    Source timer = completeAfter(event, delay, elapsed);
     co_await elapsed;
 }
 
@@ -49,7 +53,7 @@ async::Task<bool> waitFor(sd_event* event, int fd, std::uint32_t events, Microse
     sd_event_source* source = nullptr;
     check(sd_event_add_io(event, &source, fd, events, completeTrue, &ready), "watch a descriptor");
     Source watch(source);
-    Source timer = addTimer(event, delay, completeFalse, &ready);
+    Source timer = completeAfter(event, delay, ready);
     bool result = co_await ready;
     co_return result;
 }

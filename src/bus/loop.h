@@ -22,6 +22,9 @@ using Microseconds = std::chrono::microseconds;
 /// Calls `callback(userdata)` once, `delay` from now by the monotonic clock.
 Source addTimer(sd_event* event, Microseconds delay, sd_event_time_handler_t callback, void* userdata);
 
+/// Completes `waiting` with false when `delay` has passed, unless it is let go of before.
+Source completeAfter(sd_event* event, Microseconds delay, async::Completion<bool>& waiting);
+
 /// Calls `callback(userdata)` each time that the source is enabled, from the loop; it is made disabled.
 Source addDeferred(sd_event* event, sd_event_handler_t callback, void* userdata);
 

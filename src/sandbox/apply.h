@@ -15,7 +15,7 @@ namespace scopewright::sandbox {
 /// What the files of a group held before they were written, for the case that a later one is refused.
 class Undo {
 public:
-    /// For a group that is new: if a write is refused it is removed, so nothing need be read first.
+    /// Where nothing is brought back, nothing need be read first: a new group is removed when a write to it is refused.
     static Undo unneeded() noexcept {
         Undo undo;
         undo.needed_ = false;

@@ -87,6 +87,8 @@ async::Task<Key> Sandboxes::create(SandboxSpec spec) {
     if (failure) std::rethrow_exception(failure);
     reservation.keep();
     registry_.announce(*registry_.find(key), State::Running);
+    // PID 1 tells of each unit in the log already.
+    log::debug("sandbox " + label(key) + " runs in " + registry_.at(key).controlGroup);
     co_return key;
 }
 

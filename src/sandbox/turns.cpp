@@ -40,13 +40,7 @@ async::Task<Turns::Turn> Turns::take(uid_t uid, Deadline deadline) {
         co_return Turn(*this, uid);
     }
     Waiter waiter(*this, uid);
-    bus::Source timer = bus::addTimer(
-        sd_event_source_get_event(room_.get()), deadline.left(),
-        [](sd_event_source*, std::uint64_t, void* userdata) noexcept {
-            static_cast<Waiter*>(userdata)->served.complete(false);
-            return 0;
-        },
-        &waiter);
+    bus::Source timer = bus::completeAfter(sd_event_source_get_event(room_.get()), deadline.left(), waiter.served);
     bool served = co_await waiter.served;
     if (!served) throw Error(ErrorCode::Timeout, "systemd is busy with other starts and stops");
     co_return Turn(*this, uid);

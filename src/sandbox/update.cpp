@@ -141,7 +141,7 @@ async::Task<void> Enforcer::goBack(Key key, Properties back, limits::Resources e
         Sandbox& sandbox = registry_.at(key);
         const cgroup::Group scope = registry_.scopeOf(sandbox);
         std::vector<limits::Skip> unused;
-        Undo unneeded;
+        Undo unneeded = Undo::unneeded();
         writeFiles(scope, this->plan(emptied, false).scopeFiles, true, Refusal::Skip, unused, unneeded);
         if (const std::optional<cgroup::Group> payload = scope.child(kPayload))
             applyDevices(*payload, this->plan(sandbox.resources, false).program, unused);

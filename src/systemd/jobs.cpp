@@ -64,13 +64,7 @@ async::Task<std::optional<std::string>> Jobs::Watch::result(Job job, bus::Micros
         if (turn == 1) break;
         async::Completion<bool> over;
         waiting_ = &over;
-        bus::Source timer = bus::addTimer(
-            jobs_.link_.connection().event(), patience,
-            [](sd_event_source*, std::uint64_t, void* userdata) noexcept {
-                static_cast<async::Completion<bool>*>(userdata)->complete(false);
-                return 0;
-            },
-            &over);
+        bus::Source timer = bus::completeAfter(jobs_.link_.connection().event(), patience, over);
         co_await over;
         waiting_ = nullptr;
     }

@@ -38,11 +38,6 @@ int onPong(sd_bus_message* message, void* userdata, sd_bus_error*) noexcept {
     return 0;
 }
 
-int onLate(sd_event_source*, std::uint64_t, void* userdata) noexcept {
-    static_cast<async::Completion<bool>*>(userdata)->complete(false);
-    return 0;
-}
-
 /// sd-bus counts the time of a call only once the connection stands, and that of a PID 1 that hangs never does.
 async::Task<bool> answers(bus::Connection& connection, bus::Microseconds patience) {
     const bus::Message ping = bus::methodCall(connection.raw(), kName, kPath, "org.freedesktop.DBus.Peer", "Ping");
@@ -50,7 +45,7 @@ async::Task<bool> answers(bus::Connection& connection, bus::Microseconds patienc
     sd_bus_slot* slot = nullptr;
     if (sd_bus_call_async(connection.raw(), &slot, ping.raw(), onPong, &answered, UINT64_MAX) < 0) co_return false;
     const bus::Slot pending(slot);
-    const bus::Source timer = bus::addTimer(connection.event(), patience, onLate, &answered);
+    const bus::Source timer = bus::completeAfter(connection.event(), patience, answered);
     const bool result = co_await answered;
     co_return result;
 }
@@ -104,8 +99,13 @@ async::Task<void> Link::open(bus::Microseconds patience) {
     const bool connected = co_await trySocket(patience);
     if (connected) co_return;
     fallBack();
-    bus::Message subscribe = bus::methodCall(bus_.raw(), kName, kPath, kManager, "Subscribe");
-    co_await bus_.call(subscribe, patience);
+    co_await subscribe(patience);
+}
+
+/// Makes PID 1 send its signals to the bus.
+async::Task<void> Link::subscribe(bus::Microseconds patience) {
+    bus::Message call = bus::methodCall(bus_.raw(), kName, kPath, kManager, "Subscribe");
+    co_await bus_.call(call, patience);
 }
 
 bool Link::direct() const noexcept {
@@ -174,8 +174,7 @@ async::Task<void> Link::reconnect() {
     } else {
         log::warning("systemd does not listen on " + socket_ + " any more; it is asked through the bus from now on");
         direct_.reset();
-        bus::Message subscribe = bus::methodCall(bus_.raw(), kName, kPath, kManager, "Subscribe");
-        co_await bus_.call(subscribe, kPatienceWithReturn);
+        co_await subscribe(kPatienceWithReturn);
     }
     if (returned_) returned_();
 }

@@ -58,6 +58,7 @@ public:
 
 private:
     bus::BusHandle openSocket() const;
+    async::Task<void> subscribe(bus::Microseconds patience);
     async::Task<bool> trySocket(bus::Microseconds patience);
     async::Task<void> reconnect();
     void fallBack();
