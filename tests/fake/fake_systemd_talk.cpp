@@ -2,10 +2,11 @@
 // How the fake PID 1 talks: to a bus, and to those who came to its own socket.
 #include "fake_systemd.h"
 
+#include "bus/bus.h"
+
 #include <cerrno>
 #include <cstdarg>
 #include <cstring>
-#include <stdexcept>
 #include <vector>
 
 namespace scopewright::fake {
@@ -16,18 +17,13 @@ constexpr const char* kName = "org.freedesktop.systemd1";
 constexpr const char* kPath = "/org/freedesktop/systemd1";
 constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
 
-int checked(int result) {
-    if (result < 0) throw std::runtime_error(std::string("sd-bus: ") + std::strerror(-result));
-    return result;
-}
-
 } // namespace
 
 void FakeSystemd::attach(sd_bus* bus, bool direct) {
     detach();
     bus_ = sd_bus_ref(bus);
     direct_ = direct;
-    checked(sd_bus_add_fallback(bus_, &slot_, kPath, onCall, this));
+    bus::check(sd_bus_add_fallback(bus_, &slot_, kPath, onCall, this), "serve the bus");
 }
 
 void FakeSystemd::detach() {
@@ -37,7 +33,7 @@ void FakeSystemd::detach() {
 }
 
 void FakeSystemd::join(sd_bus* connection) {
-    checked(sd_bus_add_fallback(connection, &guests_[connection], kPath, onCall, this));
+    bus::check(sd_bus_add_fallback(connection, &guests_[connection], kPath, onCall, this), "serve a connection");
 }
 
 void FakeSystemd::leave(sd_bus* connection) {
@@ -50,9 +46,9 @@ void FakeSystemd::leave(sd_bus* connection) {
 int FakeSystemd::send(sd_bus_message* message, const char* sender) {
     // There are no unique names where there is no bus.
     if (sd_bus_message_get_bus(message) != bus_)
-        checked(sd_bus_message_set_sender(message, kName));
+        bus::check(sd_bus_message_set_sender(message, kName), "sign a message");
     else if (direct_)
-        checked(sd_bus_message_set_sender(message, sender));
+        bus::check(sd_bus_message_set_sender(message, sender), "sign a message");
     const int result = sd_bus_send(nullptr, message, nullptr);
     sd_bus_message_unref(message);
     return result < 0 ? result : 1;
@@ -60,20 +56,20 @@ int FakeSystemd::send(sd_bus_message* message, const char* sender) {
 
 int FakeSystemd::reply(sd_bus_message* call, const char* types, ...) {
     sd_bus_message* answer = nullptr;
-    checked(sd_bus_message_new_method_return(call, &answer));
+    bus::check(sd_bus_message_new_method_return(call, &answer), "answer");
     if (types) {
         std::va_list arguments;
         va_start(arguments, types);
         const int result = sd_bus_message_appendv(answer, types, arguments);
         va_end(arguments);
-        checked(result);
+        bus::check(result, "fill a message");
     }
     return send(answer, kUniqueName);
 }
 
 int FakeSystemd::refuse(sd_bus_message* call, const std::string& name, const std::string& why) {
     sd_bus_message* answer = nullptr;
-    checked(sd_bus_message_new_method_errorf(call, &answer, name.c_str(), "%s", why.c_str()));
+    bus::check(sd_bus_message_new_method_errorf(call, &answer, name.c_str(), "%s", why.c_str()), "refuse");
     return send(answer, kUniqueName);
 }
 
@@ -86,12 +82,12 @@ void FakeSystemd::emit(const char* sender, const char* member, const char* types
             hearers.push_back(connection);
     for (sd_bus* hearer : hearers) {
         sd_bus_message* signal = nullptr;
-        checked(sd_bus_message_new_signal(hearer, &signal, kPath, kManager, member));
+        bus::check(sd_bus_message_new_signal(hearer, &signal, kPath, kManager, member), "make a signal");
         std::va_list arguments;
         va_start(arguments, types);
         const int result = sd_bus_message_appendv(signal, types, arguments);
         va_end(arguments);
-        checked(result);
+        bus::check(result, "fill a message");
         send(signal, sender);
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "bare.h"
 
+#include "base/fd.h"
 #include "bus/codec.h"
 
 #include <fcntl.h>
@@ -33,25 +34,20 @@ bus::BusHandle openBus() {
     return bus::BusHandle(raw);
 }
 
-void writeTo(const std::string& path, const std::string& text) {
-    const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
-    if (fd < 0) throw errnoError("open " + path, errno);
-    const ssize_t written = ::write(fd, text.data(), text.size());
-    const int error = errno;
-    ::close(fd);
-    if (written < 0) throw errnoError("write to " + path, error);
-}
-
 std::string readFrom(const std::string& path) {
     char text[4096];
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) throw errnoError("open " + path, errno);
-    const ssize_t size = ::read(fd, text, sizeof text);
-    ::close(fd);
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd) throw errnoError("open " + path, errno);
+    const ssize_t size = ::read(fd.value(), text, sizeof text);
     return std::string(text, size > 0 ? static_cast<std::size_t>(size) : 0);
 }
 
 } // namespace
+
+void writeTo(const std::string& path, std::string_view text) {
+    const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!fd || ::write(fd.value(), text.data(), text.size()) < 0) throw errnoError("write " + path, errno);
+}
 
 std::string directoryOf(const std::string& unit) {
     return std::string("/sys/fs/cgroup/") + kSlice + "/" + unit;

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 
 namespace scopewright::performance {
 
@@ -20,6 +21,8 @@ enum class Transport {
     Private ///< PID 1's own socket, as systemctl uses it when it is root
 };
 
+/// With one write(2) to a file that is there.
+void writeTo(const std::string& path, std::string_view text);
 /// Where the scope's directory is.
 std::string directoryOf(const std::string& unit);
 /// The leaf in it, the process in the leaf, and its controllers passed on: what every side does.

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "base/fd.h"
 #include "contenders.h"
 #include "sections.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -33,11 +31,6 @@ Properties resources() {
             {"pids.limit", std::int64_t{100}}};
 }
 
-void writeValue(const std::string& path, std::string_view value) {
-    const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-    if (!fd || ::write(fd.value(), value.data(), value.size()) < 0) throw errnoError("write " + path, errno);
-}
-
 } // namespace
 
 void groups(Figures& figures) {
@@ -65,7 +58,7 @@ void groups(Figures& figures) {
         floor.add(empty + timed([&] {
                       if (::mkdir(directory.c_str(), 0755) < 0) throw errnoError("make " + directory, errno);
                       for (const Limit& limit : kLimits)
-                          writeValue(directory + "/" + limit.file, limit.value);
+                          writeTo(directory + "/" + limit.file, limit.value);
                   }));
         ::rmdir(directory.c_str());
         ::poll(nullptr, 0, 1);

@@ -7,7 +7,6 @@
 #include <poll.h>
 
 #include <deque>
-#include <fstream>
 
 namespace scopewright::performance {
 
@@ -96,7 +95,7 @@ void scale(Figures& figures) {
     figures.target("scale", "a line of ListSandboxes, 5000 against 10 present",
                    many.list.median() / (kMany + 1) / (few.list.median() / kOwn), kMost);
     // One by one they would take their time.
-    std::ofstream(std::string("/sys/fs/cgroup/") + kSlice + "/cgroup.kill") << "1\n";
+    writeTo(std::string("/sys/fs/cgroup/") + kSlice + "/cgroup.kill", "1");
 }
 
 } // namespace scopewright::performance

@@ -6,7 +6,7 @@ import json
 import os
 
 from . import build, fleet, plots, stage
-from .console import say, show, step, tail
+from .console import say, say_why, show, step
 from .places import cache
 from .process import CommandFailed, Stopped, run_logged, stop_on_signals
 from .report import Tally
@@ -46,9 +46,7 @@ def measure(session, guest, sections):
     for result in report.results:
         show("\n".join(line for line in result.output.splitlines() if not line.startswith("JSON ")))
     if report.error:
-        say(report.error)
-        if report.log:
-            show(tail(report.log))
+        say_why(report.error, report.log)
     figures = figures_in(report.results[0].output) if report.results else None
     if figures is not None:
         figures = {"guest": str(guest), "systemd": report.version, **figures}
@@ -105,9 +103,7 @@ def main(argv):
         say("stopped; everything is cleaned up")
         return 130
     except CommandFailed as failure:
-        say(f"FAILED: {failure}")
-        if failure.log:
-            show(tail(failure.log))
+        say_why(f"FAILED: {failure}", failure.log)
         tally += Tally(failed=1)
     print(tally)
     return 1 if tally.failed else 0

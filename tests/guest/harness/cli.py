@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from . import build, cgroups, container, fleet, guestfiles, machine, roots, stage
-from .console import say, show, tail
+from .console import say, say_why, show, tail
 from .process import CommandFailed, Stopped, stop_on_signals
 from .report import Tally
 from .session import Session
@@ -129,7 +129,5 @@ def main(argv):
         say("stopped; everything is cleaned up")
         return 130
     except CommandFailed as failure:
-        say(f"FAILED: {failure}")
-        if failure.log:
-            show(tail(failure.log))
+        say_why(f"FAILED: {failure}", failure.log)
         return 1

@@ -63,6 +63,13 @@ def step(what):
         thread.join()
 
 
+def say_why(text, log=None):
+    """Why something failed, with the end of its log if it has one."""
+    say(text)
+    if log:
+        show(tail(log))
+
+
 def tail(path, lines=40):
     """The end of a log file, for the screen."""
     try:

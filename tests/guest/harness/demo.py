@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from . import build, cgroups, fleet, stage
-from .console import say, show, tail
+from .console import say, say_why, show
 from .process import CommandFailed, Stopped, stop_on_signals
 from .report import Tally
 from .session import Session
@@ -62,18 +62,14 @@ def main(argv):
         for result in report.results:
             show(result.output)
         if report.error:
-            say(report.error)
-            if report.log:
-                show(tail(report.log))
+            say_why(report.error, report.log)
         say(f"the guest ran systemd {report.version}; logs: {report.directory}")
         tally = report.tally()
     except Stopped:
         say("stopped; everything is cleaned up")
         return 130
     except CommandFailed as failure:
-        say(f"FAILED: {failure}")
-        if failure.log:
-            show(tail(failure.log))
+        say_why(f"FAILED: {failure}", failure.log)
         tally = Tally(failed=1)
     print(tally)
     return 1 if tally.failed else 0

@@ -5,7 +5,11 @@
 #include "catch.h"
 
 #include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -81,6 +85,18 @@ int writeFile(const std::string& controlGroup, const char* attribute, const std:
 
 int moveInto(const std::string& controlGroup, pid_t pid) {
     return writeFile(controlGroup, "cgroup.procs", std::to_string(pid));
+}
+
+int tryStartIn(int directory) {
+    clone_args arguments{};
+    arguments.flags = CLONE_INTO_CGROUP;
+    arguments.exit_signal = SIGCHLD;
+    arguments.cgroup = static_cast<std::uint64_t>(directory);
+    const long pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
+    if (pid == 0) ::_exit(0);
+    const int error = errno;
+    if (pid > 0) ::waitpid(static_cast<pid_t>(pid), nullptr, 0);
+    return pid < 0 ? error : 0;
 }
 
 std::vector<std::string> wordsOf(const std::string& text) {

@@ -34,6 +34,9 @@ std::optional<std::string> readFile(const std::string& controlGroup, const char*
 /// 0 or an errno.
 int writeFile(const std::string& controlGroup, const char* attribute, const std::string& value);
 int moveInto(const std::string& controlGroup, pid_t pid);
+/// clone3(2) into an open directory: 0, or the errno with which the kernel refuses a process that would begin its life
+/// there.
+int tryStartIn(int directory);
 std::vector<std::string> wordsOf(const std::string& text);
 /// Only in a machine are there all controllers, device programs and the kernel's own processes. A test that asks for
 /// them must have the tag [machine], since only those that have it run in machines.

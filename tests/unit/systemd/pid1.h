@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The way to a PID 1 that is reached through the bus alone.
+// The way to a PID 1 that is reached through the bus alone, and notes of what is heard from one.
 #pragma once
 
 #include "async/scope.h"
 #include "systemd/link.h"
+#include "systemd/units.h"
+
+#include <string>
+#include <vector>
 
 namespace scopewright::tests {
 
@@ -15,6 +19,17 @@ struct OnTheBus {
 
     systemd::Link link;
     async::Scope opening{[](std::exception_ptr) noexcept {}};
+};
+
+/// Which units were to be looked at again, and how often all of them.
+class Notes : public systemd::UnitsObserver {
+public:
+    void recheck(const std::string& unit) override { units.push_back(unit); }
+    void recheckAll() override { ++all; }
+    void jobDone(const std::string& unit) override { units.push_back("done " + unit); }
+
+    std::vector<std::string> units;
+    int all = 0;
 };
 
 } // namespace scopewright::tests

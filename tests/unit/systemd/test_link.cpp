@@ -4,6 +4,7 @@
 #include "catch.h"
 #include "private_socket.h"
 #include "systemd/manager.h"
+#include "systemd/pid1.h"
 #include "systemd/units.h"
 #include "world.h"
 
@@ -13,18 +14,9 @@ using namespace scopewright;
 using namespace std::chrono_literals;
 using scopewright::fake::PrivateSocket;
 using scopewright::fake::World;
+using scopewright::tests::Notes;
 
 namespace {
-
-class Notes : public systemd::UnitsObserver {
-public:
-    void recheck(const std::string& unit) override { units.push_back(unit); }
-    void recheckAll() override { ++all; }
-    void jobDone(const std::string&) override {}
-
-    std::vector<std::string> units;
-    int all = 0;
-};
 
 /// A PID 1 that listens itself, and a way to it.
 struct Bench {

@@ -9,21 +9,8 @@
 
 using namespace scopewright;
 using scopewright::fake::World;
+using scopewright::tests::Notes;
 using scopewright::tests::OnTheBus;
-
-namespace {
-
-class Notes : public systemd::UnitsObserver {
-public:
-    void recheck(const std::string& unit) override { units.push_back(unit); }
-    void recheckAll() override { ++all; }
-    void jobDone(const std::string& unit) override { units.push_back("done " + unit); }
-
-    std::vector<std::string> units;
-    int all = 0;
-};
-
-} // namespace
 
 TEST_CASE("a unit that ends is looked at again") {
     if (const std::string why = fake::CgroupTree::whyNot(); !why.empty()) SKIP_TEST(why);
