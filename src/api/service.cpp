@@ -31,9 +31,10 @@ std::string socketOf(const config::Config& config, Instance instance) {
 
 } // namespace
 
-Service::Published::Published(Service& service, const systemd::Version& version, cgroup::Group top)
+Service::Published::Published(Service& service, const systemd::Version& version, const std::string& systemdGroup)
     : sandboxes(sandbox::Host{service.connection_.event(), service.systemd_, version.number,
-                              systemd::knownFlaw(version), service.root_.duplicate(), std::move(top), service.config_},
+                              systemd::knownFlaw(version), service.root_.duplicate(), service.findTop(systemdGroup),
+                              systemdGroup, service.config_},
                 service),
       units(service.link_, sandboxes.unitsObserver()),
       changes(service.connection_),
@@ -71,8 +72,8 @@ async::Task<void> Service::start() {
         throw Error(ErrorCode::NotSupported, "systemd " + std::to_string(version.number) + " is older than " +
                                                  std::to_string(systemd::kOldestVersion) +
                                                  ", the oldest that is supported");
-    cgroup::Group top = co_await findTop();
-    published_.emplace(*this, version, std::move(top));
+    const std::string systemdGroup = co_await systemd_.ownControlGroup();
+    published_.emplace(*this, version, systemdGroup);
     if (const std::optional<std::string_view> flaw = systemd::knownFlaw(version))
         log::warning("systemd " + printable(text) + " has " + std::string(*flaw) +
                      ", by which users can bring it down where delegated units run, unless its distribution has mended "
@@ -90,20 +91,19 @@ async::Task<void> Service::start() {
     published_->group.emplace(published_->context);
 }
 
-async::Task<cgroup::Group> Service::findTop() {
-    if (instance_ == Instance::System) co_return root_.duplicate();
-    const std::string path = co_await systemd_.ownControlGroup();
-    std::optional<cgroup::Group> top = path.empty() ? std::nullopt : root_.open(path);
+cgroup::Group Service::findTop(const std::string& systemdGroup) const {
+    if (instance_ == Instance::System) return root_.duplicate();
+    std::optional<cgroup::Group> top = systemdGroup.empty() ? std::nullopt : root_.open(systemdGroup);
     if (!top)
-        throw Error(ErrorCode::NotSupported,
-                    "the user's manager lives in " + quoted(path) + ", which is not in the hierarchy that was opened");
+        throw Error(ErrorCode::NotSupported, "the user's manager lives in " + quoted(systemdGroup) +
+                                                 ", which is not in the hierarchy that was opened");
     // Which ones it gets is the system's decision, and the first thing to look at when a limit is not in force.
     const std::vector<std::string> given = top->controllers();
     for (const std::string& controller : root_.controllers())
         if (std::ranges::find(given, controller) == given.end())
-            log::warning("controller " + controller + " is not delegated to " + path +
+            log::warning("controller " + controller + " is not delegated to " + systemdGroup +
                          "; Delegate= of user@.service says which are");
-    co_return std::move(*top);
+    return std::move(*top);
 }
 
 /// The first call of a connection waits until the bus has said who that is; then it is dealt with like any other, which

@@ -58,7 +58,7 @@ public:
 
 private:
     /// Whose controllers there are for scopes.
-    async::Task<cgroup::Group> findTop();
+    cgroup::Group findTop(const std::string& systemdGroup) const;
     static int onMessage(sd_bus_message* message, void* userdata, sd_bus_error*) noexcept;
     /// False if it is to be answered now.
     bool receive(const bus::Message& call);
@@ -74,7 +74,7 @@ private:
 
     /// What exists only once PID 1's version is known.
     struct Published {
-        Published(Service& service, const systemd::Version& version, cgroup::Group top);
+        Published(Service& service, const systemd::Version& version, const std::string& systemdGroup);
 
         sandbox::Sandboxes sandboxes;
         systemd::Units units;

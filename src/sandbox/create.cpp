@@ -25,13 +25,25 @@ constexpr std::chrono::milliseconds kBetweenLooks{250};
 constexpr std::chrono::seconds kPatienceWithExits{1};
 constexpr std::chrono::milliseconds kPatienceWithExiting{100};
 
-/// Without PID 1: leads the processes out of the scope, if that is where they are.
+/// Without PID 1: leads the processes out of the scope, if that is where they are, or out of its payload.
 void leadOutOf(const cgroup::Group& root, const SandboxSpec& spec) {
+    const std::string scope = "/" + spec.unit;
+    const std::string payload = scope + "/" + kPayload;
     for (const Process& process : spec.processes) {
         const std::string path = process.controlGroup();
-        if (path.empty() || path == process.sourceControlGroup() || !path.ends_with("/" + spec.unit)) continue;
-        if (const std::optional<cgroup::Group> scope = root.open(path)) leadOut(*scope, spec.processes);
+        if (path.empty() || path == process.sourceControlGroup()) continue;
+        if (!path.ends_with(scope) && !path.ends_with(payload)) continue;
+        if (const std::optional<cgroup::Group> group = root.open(path)) leadOut(*group, spec.processes);
     }
+}
+
+/// Where PID 1 puts the scope of a unit that nobody else has put elsewhere.
+std::string expectedPath(const Host& host, const SandboxSpec& spec) {
+    return host.systemdGroup + slicePath(spec.slice) + "/" + spec.unit;
+}
+
+bool allIn(const std::string& controlGroup, const Processes& processes) {
+    return std::ranges::all_of(processes, [&](const Process& p) { return p.controlGroup() == controlGroup; });
 }
 
 [[noreturn]] void refuseUnit(const SandboxSpec& spec, const std::optional<systemd::Unit>& present) {
@@ -124,14 +136,22 @@ Properties Sandboxes::scopeProperties(const SandboxSpec& spec, const limits::Sco
 
 async::Task<void> Sandboxes::launch(SandboxSpec& spec) {
     limits::ScopePlan plan;
+    std::optional<std::vector<limits::Skip>> skipped;
     std::string path;
     for (int attempt = 1; path.empty(); ++attempt) {
         for (bool started = false; !started;) {
             plan = enforcer_.plan(spec.resources, true);
             refuseSkipsIfStrict(spec.strict, plan.skipped);
             const Properties properties = scopeProperties(spec, plan);
-            async::Task<void> call = startUnit(spec, properties);
+            skipped.reset();
+            async::Task<void> call = startUnit(spec, properties, [&] {
+                if (!skipped) skipped = furnishEarly(spec, plan);
+            });
             started = co_await enforcer_.taken(std::move(call), plan.properties);
+        }
+        if (skipped && allIn(expectedPath(host_, spec) + "/" + kPayload, spec.processes)) {
+            settleIn(spec, expectedPath(host_, spec), std::move(*skipped));
+            co_return;
         }
         path = co_await verify(spec, attempt);
     }
@@ -139,17 +159,36 @@ async::Task<void> Sandboxes::launch(SandboxSpec& spec) {
     if (!scope) throw Error(ErrorCode::UnitFailed, "unit " + quoted(spec.unit) + " ended right after its start");
     Undo unneeded = Undo::unneeded();
     const Furnishing furnishing{spec.record, spec.resources, plan, spec.strict};
-    std::vector<limits::Skip> skipped = furnish(host_, *scope, path, furnishing, unneeded);
+    skipped = furnish(host_, *scope, path, furnishing, unneeded);
 
     const std::string payload = path + "/" + kPayload;
     for (const Process& process : spec.processes)
         if (process.controlGroup() != payload)
             throw Error(ErrorCode::ProcessUnknown,
                         "process " + std::to_string(process.pid()) + " did not live to see its sandbox");
-    settleIn(spec, path, std::move(skipped));
+    settleIn(spec, path, std::move(*skipped));
 }
 
-async::Task<void> Sandboxes::startUnit(SandboxSpec& spec, const Properties& properties) {
+/// PID 1 moves the processes, tells all who listen what has changed of the unit, which takes it as long as furnishing
+/// takes us, and then says that the job is over. Whatever is not as expected, or fails, is looked at and done again
+/// then.
+std::optional<std::vector<limits::Skip>> Sandboxes::furnishEarly(const SandboxSpec& spec,
+                                                                 const limits::ScopePlan& plan) const {
+    const std::string path = expectedPath(host_, spec);
+    if (!allIn(path, spec.processes)) return std::nullopt;
+    try {
+        const std::optional<cgroup::Group> scope = host_.root.open(path);
+        if (!scope) return std::nullopt;
+        Undo unneeded = Undo::unneeded();
+        const Furnishing furnishing{spec.record, spec.resources, plan, spec.strict};
+        return furnish(host_, *scope, path, furnishing, unneeded);
+    } catch (const std::exception& error) {
+        log::debug("unit " + spec.unit + " cannot be furnished while it starts: " + error.what());
+        return std::nullopt;
+    }
+}
+
+async::Task<void> Sandboxes::startUnit(SandboxSpec& spec, const Properties& properties, std::function<void()> news) {
     constexpr int kMostLostAnswers = 3;
     int lost = 0;
     bool reset = false;
@@ -157,7 +196,7 @@ async::Task<void> Sandboxes::startUnit(SandboxSpec& spec, const Properties& prop
         ErrorCode refusal;
         try {
             spec.start = Start::Sent;
-            co_await host_.systemd.startScope(spec.unit, properties);
+            co_await host_.systemd.startScope(spec.unit, properties, news);
             spec.start = Start::Over;
             co_return;
         } catch (const Error& error) {
@@ -208,9 +247,7 @@ async::Task<std::string> Sandboxes::verify(SandboxSpec& spec, int attempt) {
     requireAlive(spec.processes);
     // Nobody but PID 1 can have said that the job is done, and the kernel has the processes where that puts them: there
     // is nothing left to ask.
-    std::string expected = slicePath(spec.slice) + "/" + spec.unit;
-    const auto isThere = [&](const Process& process) { return process.controlGroup() == expected; };
-    if (host_.systemd.direct() && std::ranges::all_of(spec.processes, isThere)) co_return expected;
+    if (host_.systemd.direct() && allIn(expectedPath(host_, spec), spec.processes)) co_return expectedPath(host_, spec);
     std::optional<systemd::Unit> unit = co_await host_.systemd.inspect(spec.unit);
     const bool ours = unit && state::readRecord(unit->description).record == spec.record;
     if ((!unit || (ours && unit->ended())) && attempt < kMostAttempts) co_return "";

@@ -137,15 +137,16 @@ void Process::checkMovableBy(uid_t uid) const {
     if (pid_ == 1) refuse("is the system manager");
     if (pid_ == ::getpid()) refuse("is this daemon");
     const std::optional<Stat> stat = readStat(pid_);
-    const std::vector<std::string> uids = statusLine(pid_, "Uid:");
     if (stat && (stat->flags & kKernelThread) != 0) refuse("is a kernel thread");
     // A leader that has exited while its threads live would stay behind when they are moved, and cgroup.kill then
     // passes them by.
     if (stat && (stat->state == 'Z' || stat->state == 'X') && stat->threads > 1)
         refuse("has threads but its leader has exited");
-    if (!stat || stat->state == 'Z' || stat->state == 'X' || uids.size() != 4 || !alive()) throw unknown(pid_);
-    const bool theirs = std::ranges::all_of(uids, [&](const std::string& id) { return id == std::to_string(uid); });
-    if (uid != 0 && !theirs)
+    if (!stat || stat->state == 'Z' || stat->state == 'X' || !alive()) throw unknown(pid_);
+    if (uid == 0) return; // root may move everybody's
+    const std::vector<std::string> uids = statusLine(pid_, "Uid:");
+    if (uids.size() != 4 || !alive()) throw unknown(pid_);
+    if (!std::ranges::all_of(uids, [&](const std::string& id) { return id == std::to_string(uid); }))
         throw Error(ErrorCode::AccessDenied, named(pid_) + " does not belong to uid " + std::to_string(uid));
 }
 

@@ -108,7 +108,7 @@ void Recovery::sweep(const std::vector<systemd::Unit>& units) const {
     slices.insert(host_.config.defaultSlice);
     for (const std::string& slice : slices) {
         const std::optional<cgroup::Group> group =
-            config::isSliceName(slice) ? host_.root.open(slicePath(slice)) : std::nullopt;
+            config::isSliceName(slice) ? host_.root.open(host_.systemdGroup + slicePath(slice)) : std::nullopt;
         if (!group) continue;
         for (const std::string& name : group->children()) {
             if (!isDefaultUnit(name) || known.contains(name)) continue;

@@ -26,7 +26,8 @@ struct Host {
     unsigned systemdVersion;
     std::optional<std::string_view> systemdFlaw; ///< see systemd::knownFlaw()
     cgroup::Group root;
-    cgroup::Group top; ///< whose controllers there are for scopes: the root, or what a user's manager was given
+    cgroup::Group top;        ///< whose controllers there are for scopes: the root, or what a user's manager was given
+    std::string systemdGroup; ///< below which systemd's slices lie, as /proc/PID/cgroup writes it; "" is the root
     const config::Config& config;
 };
 

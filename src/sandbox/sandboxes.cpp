@@ -31,8 +31,8 @@ void reportStray(std::exception_ptr error) noexcept {
 } // namespace
 
 Sandboxes::Sandboxes(const Host& host, Observer& observer)
-    : host_{host.event,           host.systemd, host.systemdVersion, host.systemdFlaw, host.root.duplicate(),
-            host.top.duplicate(), host.config},
+    : host_{host.event,           host.systemd,      host.systemdVersion, host.systemdFlaw, host.root.duplicate(),
+            host.top.duplicate(), host.systemdGroup, host.config},
       registry_(host_, observer, recovery_),
       enforcer_(host_, registry_),
       recovery_(host_, registry_, enforcer_, background_),

@@ -13,6 +13,8 @@
 #include "sandbox/turns.h"
 #include "sandbox/wait.h"
 
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -98,7 +100,8 @@ private:
     // create.cpp
     Properties scopeProperties(const SandboxSpec& spec, const limits::ScopePlan& plan) const;
     async::Task<void> launch(SandboxSpec& spec);
-    async::Task<void> startUnit(SandboxSpec& spec, const Properties& properties);
+    async::Task<void> startUnit(SandboxSpec& spec, const Properties& properties, std::function<void()> news);
+    std::optional<std::vector<limits::Skip>> furnishEarly(const SandboxSpec& spec, const limits::ScopePlan& plan) const;
     async::Task<bool> startedAfterAll(SandboxSpec& spec);
     async::Task<std::string> verify(SandboxSpec& spec, int attempt);
     async::Task<void> leadBack(SandboxSpec& spec);

@@ -74,8 +74,22 @@ async::Task<std::string> Manager::ownControlGroup() {
     return managerProperty("ControlGroup");
 }
 
-async::Task<void> Manager::startScope(std::string unit, Properties properties) {
+/// PID 1 tells everybody on its own socket what changes of each unit, and of a job that is over afterwards only.
+bus::Slot Manager::listenTo(const std::string& unit, std::function<void()>& news) {
+    if (!news || !direct()) return nullptr;
+    const std::string rule = "type='signal',interface='org.freedesktop.DBus.Properties',member='PropertiesChanged',"
+                             "path='" +
+                             unitPath(unit) + "'";
+    const auto onNews = [](sd_bus_message*, void* userdata, sd_bus_error*) noexcept {
+        (*static_cast<std::function<void()>*>(userdata))();
+        return 0;
+    };
+    return link_.connection().matchNow(rule, onNews, &news);
+}
+
+async::Task<void> Manager::startScope(std::string unit, Properties properties, std::function<void()> news) {
     Jobs::Watch watch(jobs_, unit);
+    const bus::Slot listening = listenTo(unit, news);
     bus::Message call = request("StartTransientUnit");
     bus::append(call.raw(), unit);
     bus::append(call.raw(), "fail");

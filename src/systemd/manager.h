@@ -7,6 +7,7 @@
 #include "bus/loop.h"
 #include "systemd/jobs.h"
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,14 +37,15 @@ public:
 
     async::Task<std::string> version();
 
-    /// Where its units live: "" for PID 1, "/user.slice/…/user@1000.service" for a user's manager.
+    /// Where its units live: "" for PID 1, if it sees the root; "/user.slice/…/user@1000.service" for a user's manager.
     async::Task<std::string> ownControlGroup();
 
     /// Starts a transient scope and returns when its job is over. A job that did not end with "done" is UnitFailed; one
     /// that did not end in time is Timeout and may end later; NoReply means that the call may or may not have arrived;
     /// with any other error nothing was started. The caller still checks what there is now: a scope can die as it
-    /// starts.
-    async::Task<void> startScope(std::string unit, Properties properties);
+    /// starts. `news` is called whenever PID 1 tells of the unit before that, when it has moved the processes among
+    /// others; only on its own socket, where nobody else can say so.
+    async::Task<void> startScope(std::string unit, Properties properties, std::function<void()> news = {});
 
     /// Stops a unit and returns when its job is over; a unit that is not there is stopped already.
     async::Task<void> stopUnit(std::string unit);
@@ -75,6 +77,7 @@ public:
     void onOthersJobs(std::function<void(const std::string& unit)> others) { jobs_.onOthers(std::move(others)); }
 
 private:
+    bus::Slot listenTo(const std::string& unit, std::function<void()>& news);
     async::Task<void> awaitJob(Jobs::Watch& watch, std::string unit, Job job, std::string verb);
     async::Task<bool> jobPending(std::string unit, std::string job);
     bus::Message request(const char* member);

@@ -35,6 +35,8 @@ public:
     void restart();
     /// The same without waiting for the service to have learnt everything.
     void restartWithoutWaiting();
+    /// From the next one on services ask PID 1 on its own socket.
+    void useSocket(const std::string& path) { config_.systemdSocket = path; }
 
     /// Runs the loop until the call is answered, and gives it back.
     Pending answer(Pending call);

@@ -160,6 +160,7 @@ void FakeSystemd::finishStart(const std::string& name) {
     if (says(name, "hang")) return;
     if (unit->controlGroup.empty()) place(*unit);
     if (!says(name, "empty")) move(*unit);
+    if (!quiet) tellOf(*unit);
     if (says(name, "hangmoved")) return;
     unit->activeState = says(name, "failmoved") ? "failed" : "active";
     endJob(*unit, says(name, "failmoved") ? "failed" : "done", !says(name, "lost"));

@@ -155,6 +155,7 @@ private:
     int refuse(sd_bus_message* call, const std::string& name, const std::string& text);
     int send(sd_bus_message* message, const char* sender);
     void emit(const char* sender, const char* member, const char* types, ...);
+    void tellOf(const Unit& unit);
 
     sd_event* event_;
     CgroupTree tree_;

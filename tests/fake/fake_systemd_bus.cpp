@@ -304,6 +304,7 @@ int FakeSystemd::propertiesCall(sd_bus_message* m, const std::string& member) {
     const std::string property = member == "Get" ? text(m) : "";
     const std::string object = sd_bus_message_get_path(m);
     if (object == kPath && property == "Version") return reply(m, "v", "s", version.c_str());
+    if (object == kPath && property == "ControlGroup") return reply(m, "v", "s", tree_.prefix().c_str());
     char* decoded = nullptr;
     if (sd_bus_path_decode(object.c_str(), kUnitPrefix, &decoded) <= 0)
         return refuse(m, "org.freedesktop.DBus.Error.UnknownObject", "Unknown object " + object + ".");

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The fake PID 1 as a program on a private bus, where it owns org.freedesktop.systemd1. Prints one line with the mount
-// point and its private control group when it is ready; ends on SIGTERM or with the bus. Exit status 3: it was misused.
+// The fake PID 1 as a program on a private bus, where it owns org.freedesktop.systemd1, and on a socket of its own. Prints
+// one line with the mount point, its private control group and the socket when it is ready; ends on SIGTERM or with the
+// bus. Exit status 3: it was misused.
 #include "fake_systemd.h"
+#include "private_socket.h"
 
 #include <signal.h>
 
@@ -12,6 +14,7 @@
 #include <string>
 
 using scopewright::fake::FakeSystemd;
+using scopewright::fake::PrivateSocket;
 
 namespace {
 
@@ -80,11 +83,13 @@ int run(const std::string& version) {
     FakeSystemd systemd(event);
     systemd.version = version;
     systemd.attach(raw, false);
+    const PrivateSocket socket(systemd, event);
     check(sd_bus_add_object(raw, nullptr, kTestPath, onTestCall, &systemd), kTestInterface);
     check(sd_bus_attach_event(raw, event, 0), "attach");
     check(sd_bus_set_exit_on_disconnect(raw, 1), "exit with the bus");
     check(sd_bus_request_name(raw, "org.freedesktop.systemd1", 0), "take the name");
-    std::printf("%s %s\n", systemd.tree().mountPoint().c_str(), systemd.tree().prefix().c_str());
+    std::printf("%s %s %s\n", systemd.tree().mountPoint().c_str(), systemd.tree().prefix().c_str(),
+                socket.path().c_str());
     std::fflush(stdout);
     sd_event_loop(event);
     for (const std::string& misuse : systemd.misuses())

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstdarg>
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -90,6 +91,23 @@ void FakeSystemd::emit(const char* sender, const char* member, const char* types
         bus::check(result, "fill a message");
         send(signal, sender);
     }
+}
+
+/// PropertiesChanged of the unit, which comes before any word about its job.
+void FakeSystemd::tellOf(const Unit& unit) {
+    char* path = nullptr;
+    bus::check(sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit.name.c_str(), &path), "encode a path");
+    for (const auto& [connection, slot] : guests_) {
+        sd_bus_message* signal = nullptr;
+        bus::check(sd_bus_message_new_signal(connection, &signal, path, "org.freedesktop.DBus.Properties",
+                                             "PropertiesChanged"),
+                   "make a signal");
+        bus::check(sd_bus_message_append(signal, "sa{sv}as", "org.freedesktop.systemd1.Unit", 1, "ActiveState", "s",
+                                         unit.activeState.c_str(), 0),
+                   "fill a message");
+        send(signal, kUniqueName);
+    }
+    std::free(path);
 }
 
 } // namespace scopewright::fake

@@ -38,6 +38,11 @@ constexpr const char* kConfig = R"(<busconfig>
 
 constexpr const char* kDropins = "/run/scopewright/scopewright.toml.d";
 
+void writeDropin(const std::string& name, const std::string& toml) {
+    std::filesystem::create_directories(kDropins);
+    std::ofstream(std::string(kDropins) + "/" + name) << toml;
+}
+
 std::string environment(const char* name) {
     const char* value = std::getenv(name);
     return value ? value : "";
@@ -126,7 +131,7 @@ PrivateBus::PrivateBus(const std::optional<std::string>& version, const std::str
         if (!eventually([&] { return systemd_->output().find('\n') != std::string::npos; }))
             throw std::runtime_error("the fake PID 1 does not start");
         std::istringstream line(systemd_->output());
-        line >> mountPoint_ >> prefix_;
+        line >> mountPoint_ >> prefix_ >> socket_;
     }
     directory_.write("org.scopewright1.service",
                      "[D-BUS Service]\nName=org.scopewright1\nExec=" + joined(command()) + "\n");
@@ -156,8 +161,11 @@ void PrivateBus::kill() {
 }
 
 void PrivateBus::configure(const std::string& toml) const {
-    std::filesystem::create_directories(kDropins);
-    std::ofstream(std::string(kDropins) + "/50-test.toml") << toml;
+    writeDropin("50-test.toml", toml);
+}
+
+void PrivateBus::useSocket() const {
+    writeDropin("60-socket.toml", "[daemon]\nsystemd-socket = \"" + socket_ + "\"\n");
 }
 
 std::vector<std::string> PrivateBus::command() const {

@@ -42,6 +42,9 @@ public:
     /// A file in the directory that the daemon takes for /run.
     void configure(const std::string& toml) const;
 
+    /// From the next one on daemons ask the fake PID 1 on its own socket, as on a real system, and not through this bus.
+    void useSocket() const;
+
     /// The daemon, started by hand; ready when it owns its name.
     std::unique_ptr<Program> start() const;
 
@@ -65,6 +68,7 @@ private:
     std::unique_ptr<Program> systemd_;
     std::string mountPoint_;
     std::string prefix_;
+    std::string socket_;
 };
 
 /// CreateSandbox of one process; its control group.

@@ -88,6 +88,7 @@ TEST_CASE("whatever call the daemon dies at, the next one finds the state before
     std::size_t points = 0;
     for (const Operation& operation : operations()) {
         PrivateBus bus;
+        bus.useSocket();
         Report report;
         {
             World world(Place{bus.mountPoint(), bus.prefix(), {}});

@@ -17,6 +17,7 @@ namespace {
 
 std::optional<Failure> onBus(const std::vector<Operation>& operations, std::chrono::milliseconds limit) {
     PrivateBus bus;
+    bus.useSocket();
     return carryOut(worldOf(bus), operations, limit);
 }
 
