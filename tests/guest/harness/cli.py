@@ -19,6 +19,7 @@ examples:
   tests/guest/run --container all -- /usr/libexec/scopewright-tests/guest-tests
   tests/guest/run --bare --container 252,257 --machine 252 -- cat /sys/fs/cgroup/cgroup.controllers
   tests/guest/run --container 247 -c 'systemctl --failed' -c 'journalctl -p err'
+  tests/guest/run --apparmor --machine 252 -- cat /sys/kernel/security/apparmor/profiles
   tests/guest/run --container 252 --shell
 """
 
@@ -30,6 +31,7 @@ def arguments(argv):
     parser.add_argument("--machine", metavar="VERSIONS", default="", help='the same for emulated machines')
     parser.add_argument("--bus", choices=container.BUSES, default="daemon", help="which D-Bus broker the containers have")
     parser.add_argument("--mode", choices=machine.CGROUP_MODES, default="unified", help="cgroup mode of the machines")
+    parser.add_argument("--apparmor", action="store_true", help="the machines have AppArmor's profile of the daemon in force")
     parser.add_argument("--kernel-argument", metavar="WORD", action="append", default=[], help="for the machines")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="guests at a time (2)")
     parser.add_argument("--limit", type=int, default=600, metavar="SECONDS", help="for each command (600)")
@@ -101,19 +103,22 @@ def main(argv):
     stop_on_signals()
     try:
         guests = fleet.parse_versions(options.container, "container", options.bus)
-        guests += [fleet.Guest("machine", guest.systemd, options.mode, tuple(options.kernel_argument))
+        guests += [fleet.Guest("machine", guest.systemd, options.mode, tuple(options.kernel_argument),
+                               confined=options.apparmor)
                    for guest in fleet.parse_versions(options.machine, "machine")]
         commands = commands_of(options)
         if not guests or not (commands or options.shell or options.prepare):
             raise CommandFailed("name at least one guest and a command (see --help)")
         if os.geteuid() != 0:
             raise CommandFailed("guests need root: mounts, namespaces and cgroups")
+        if options.apparmor and options.bare:
+            raise CommandFailed("--apparmor is for the profile of the checkout, which --bare leaves out")
         fleet.prepare(guests)
         if options.prepare:
             return 0
         product = None if options.bare else build.product(options.project).make()
         with Session() as session:
-            stage.make(session, product, options.program)
+            stage.make(session, product, options.program, options.apparmor)
             if options.shell:
                 return shell(session, guests[0].systemd, options.bus)
             reports = fleet.run(session, guests, commands, options.jobs, options.limit,

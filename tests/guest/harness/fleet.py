@@ -5,7 +5,7 @@ import concurrent.futures
 import dataclasses
 import traceback
 
-from . import container, machine, roots
+from . import apparmor, container, machine, roots
 from .console import say, step
 from .process import CommandFailed, Stopped, stopping
 from .report import GuestReport
@@ -18,28 +18,32 @@ class Guest:
     mode: str = "unified"
     kernel_arguments: tuple[str, ...] = ()
     bus: str = "daemon"  # of a container; a machine has the reference implementation
+    confined: bool = False  # AppArmor's profile of the daemon is in force; only a machine has a kernel that knows it
 
     def __str__(self):
         if self.kind == "container":
             return container.label(self.systemd, self.bus)
-        return f"{self.kind} {self.systemd}" + ("" if self.mode == "unified" else f" {self.mode}")
+        return machine.label(self.systemd, self.mode, self.confined)
 
 
-def parse_versions(text, kind, bus="daemon"):
+def parse_versions(text, kind, bus="daemon", confined=False):
     """"252,257" or "all" as a list of guests."""
     known = list(roots.RECIPES) if kind == "container" else list(machine.VERSIONS)
     versions = known if text == "all" else [word for word in text.split(",") if word]
     for version in versions:
         if version not in known:
             raise CommandFailed(f"no {kind} guest has systemd {version}; there are {', '.join(known)}")
-    return [Guest(kind, version, bus=bus) for version in versions]
+    return [Guest(kind, version, bus=bus, confined=confined) for version in versions]
 
 
 def _run_one(session, guest, commands, limit, environment):
     try:
         if guest.kind == "container":
             return container.run(session, guest.systemd, commands, limit, environment, guest.bus)
-        return machine.run(session, guest.systemd, commands, limit, environment, guest.mode, guest.kernel_arguments)
+        if guest.confined:
+            commands = [[apparmor.LOAD], *commands]
+        return machine.run(session, guest.systemd, commands, limit, environment, guest.mode, guest.kernel_arguments,
+                           guest.confined)
     except Stopped:
         raise
     except Exception as error:  # a bug of the harness must not take the other guests' results with it

@@ -50,6 +50,10 @@ END = re.compile(rb"^@guest end\r?$", re.M)
 NEVER = re.compile(rb"(?!)")
 
 
+def label(systemd, mode="unified", confined=False):
+    return f"machine {systemd}" + ("" if mode == "unified" else f" {mode}") + (" apparmor" if confined else "")
+
+
 def base_archive(systemd):
     """The root as a cpio archive, made once. Not compressed: copying is cheaper than an emulated gunzip."""
     root = roots.ensure(systemd)
@@ -70,7 +74,7 @@ class Machine:
 
     def __init__(self, session, systemd, directory, mode="unified", kernel_arguments=()):
         self.systemd = systemd
-        self.label = f"machine {systemd}" + ("" if mode == "unified" else f" ({mode})")
+        self.label = directory.name.replace("-", " ")
         self.directory = directory
         self.console = directory / "console.log"
         self.results = directory / "results.log"
@@ -148,12 +152,11 @@ def _results(output, commands, seconds):
     return results
 
 
-def run(session, systemd, commands, limit, environment, mode="unified", kernel_arguments=()):
+def run(session, systemd, commands, limit, environment, mode="unified", kernel_arguments=(), confined=False):
     """Boots a machine guest, which runs the commands by itself and switches itself off, and reports."""
-    suffix = "" if mode == "unified" else f"-{mode}"
-    directory = session.directory / f"machine-{systemd}{suffix}"
+    report = GuestReport(label(systemd, mode, confined), session.directory / label(systemd, mode, confined).replace(" ", "-"))
+    directory = report.directory
     directory.mkdir()
-    report = GuestReport(directory.name.replace("-", " "), directory)
     begun = time.monotonic()
     seconds = {}
     try:

@@ -4,7 +4,7 @@
 import shutil
 from pathlib import Path
 
-from . import guestfiles
+from . import apparmor, guestfiles
 from .bundle import bundle, is_dynamic_program
 from .console import step
 from .process import CommandFailed
@@ -14,8 +14,9 @@ GUEST_TESTS = "tests/integration/scopewright-guest-tests"
 ALLOWED = {"usr", "etc", "var", "opt"}
 
 
-def make(session, build=None, programs=()):
-    """Fills the session's stage: the harness's own files, an installed build, extra programs (path on this machine).
+def make(session, build=None, programs=(), confined=False):
+    """Fills the session's stage: the harness's own files, an installed build, extra programs (path on this machine), and
+    what a machine with AppArmor's profile needs.
 
     The build's in-guest test program is not installed by Meson; it becomes /usr/libexec/scopewright-tests/guest-tests.
     """
@@ -29,6 +30,8 @@ def make(session, build=None, programs=()):
             tests = build.directory / GUEST_TESTS
             if tests.exists():
                 shutil.copy(tests, stage / TESTS / "guest-tests")
+        if confined:
+            programs = [*programs, apparmor.install(stage, build)]
         for program in programs:
             shutil.copy(program, stage / TESTS / Path(program).name)
         bundle(stage, [path for path in sorted(stage.rglob("*")) if is_dynamic_program(path)])

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import time
 
-from . import build, cgroups, fleet, fuzzing, mesontests, stage
+from . import apparmor, build, cgroups, fleet, fuzzing, mesontests, stage
 from .console import elapsed, say, show, tail
 from .process import CommandFailed, Stopped, stop_on_signals
 from .report import Tally
@@ -22,7 +22,9 @@ HOST_SUITES = ("lint", "unit", "fuzz", "bus")
 # These mostly wait, for a daemon to start or to end: they run while other trees are compiled.
 LONG_SUITES = ("sweep", "model", "soak")
 CONTAINERS = "all"
-MACHINES = "252,257,262"
+MACHINES = "252,262"
+# With AppArmor's profile of the daemon in force, in the kernels of Debian 12 and 13.
+CONFINED_MACHINES = "252,257"
 # With the other bus: an old one and the newest.
 BROKER_CONTAINERS = "252,262"
 # What runs on this machine. Of the two trees only the product's has what guests run.
@@ -35,9 +37,14 @@ GUEST_PROGRAM = f"{stage.TESTS}/guest-tests"
 VALUE_TESTS = "[matrix],[gating],[update],[devices]"
 # What depends on the bus between callers and us: each attack that is tried, and how calls reach a daemon that comes and goes.
 BUS_TESTS = ",".join([*(f"[attack-{row}]" for row in range(1, 68)), "[bus]"])
-TESTS = {"machine 252": "[machine]", "machine 257": VALUE_TESTS, "machine 262": VALUE_TESTS,
-         "container 247": "~[crash]~[model]~[soak]", "container 254": "~[crash]~[model]~[soak]",
-         "container 257": "~[crash]~[model]~[soak]",
+# What is left out has to be hidden here by name too.
+CONTAINER_TESTS = "~[crash]~[model]~[soak]~[apparmor]"
+# Under the profile, beside its own tests: a daemon that is killed, and users with polkit.
+CONFINED_TESTS = "[fault-47],[attack-22][machine],[apparmor]"
+TESTS = {"machine 252": "[machine]", "machine 262": VALUE_TESTS,
+         "machine 252 apparmor": CONFINED_TESTS, "machine 257 apparmor": f"{VALUE_TESTS},{CONFINED_TESTS}",
+         "container 247": CONTAINER_TESTS, "container 254": CONTAINER_TESTS,
+         "container 257": CONTAINER_TESTS,
          "container 252 dbus-broker": BUS_TESTS, "container 262 dbus-broker": BUS_TESTS}
 LIMITS = {"container": 600, "machine": 1500}
 
@@ -187,7 +194,8 @@ def guest_commands(guest):
 def guest_suites(table, product, guests, prepared):
     usable = []
     for guest in guests:
-        reason = why_no_guests() or (why_no_containers() if guest.kind == "container" else None)
+        reason = why_no_guests() or (why_no_containers() if guest.kind == "container" else None) \
+            or (apparmor.why_not() if guest.confined else None)
         if reason:
             table.skipped(str(guest), reason)
             continue
@@ -199,7 +207,7 @@ def guest_suites(table, product, guests, prepared):
     if not usable:
         return
     with Session() as session:
-        staged = stage.make(session, product)
+        staged = stage.make(session, product, confined=any(guest.confined for guest in usable))
         if not (staged / GUEST_PROGRAM).exists():
             raise CommandFailed(f"the build has no {stage.GUEST_TESTS}, so there is nothing to run in guests")
         limit = max(LIMITS[guest.kind] for guest in usable)
@@ -230,7 +238,8 @@ def side_by_side(table, *activities):
 def everything(table):
     containers = [*fleet.parse_versions(CONTAINERS, "container"),
                   *fleet.parse_versions(BROKER_CONTAINERS, "container", "broker")]
-    machines = fleet.parse_versions(MACHINES, "machine")
+    machines = [*fleet.parse_versions(MACHINES, "machine"),
+                *fleet.parse_versions(CONFINED_MACHINES, "machine", confined=True)]
     # Roots are made while the compiler runs: they mostly wait for the network.
     with concurrent.futures.ThreadPoolExecutor(max_workers=1) as background:
         guests = [*containers, *machines] if not why_no_guests() else []
