@@ -78,9 +78,25 @@ async::Task<Verdict> Polkit::check(std::string sender, uid_t user, std::string a
     Turn turn(*this, user);
     async::Completion<bool>& come = turn.come();
     co_await come;
-    Verdict verdict = co_await ask(std::move(sender), std::move(action), std::move(details), interactive);
+    Verdict verdict = co_await ask(sender, std::move(action), std::move(details), interactive);
+    // polkit knows nobody who has left, but people it asked before that answer later: their yes is then for nobody.
+    bool there = true;
+    if (interactive && verdict == Verdict::Yes) there = co_await isThere(std::move(sender));
     turn.over();
+    if (!there) verdict = Verdict::No;
     co_return verdict;
+}
+
+async::Task<bool> Polkit::isThere(std::string name) {
+    try {
+        const bus::Message call = bus::methodCall(connection_.raw(), "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                                  "org.freedesktop.DBus", "NameHasOwner", name);
+        bus::Message reply = co_await connection_.call(call, kPatienceWithRules);
+        co_return std::get<0>(bus::unpack<bool>(reply));
+    } catch (const Error& error) {
+        log::warning(std::string("the bus does not say whether a caller is still there: ") + error.what());
+    }
+    co_return false;
 }
 
 async::Task<Verdict> Polkit::ask(std::string sender, std::string action, Details details, bool interactive) {

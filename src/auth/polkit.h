@@ -57,6 +57,7 @@ private:
     };
 
     async::Task<Verdict> ask(std::string sender, std::string action, Details details, bool interactive);
+    async::Task<bool> isThere(std::string name);
     void admit();
 
     bus::Connection& connection_;

@@ -30,11 +30,12 @@ std::string ask(Bench& bench, const char* sender, const char* member, const std:
     return bench.answer(bench.manager(sender, member, id))->error;
 }
 
-Pending interactively(Bench& bench, const char* sender, const Properties& properties) {
-    bus::Message call = bus::methodCall(bench.peer(), "org.scopewright1", Bench::kManagerPath, Bench::kManager,
-                                        "CreateSandbox", "web", properties, std::uint64_t(0));
+template <class... Args>
+Pending interactively(Bench& bench, const char* sender, const char* member, const Args&... args) {
+    bus::Message call =
+        bus::methodCall(bench.peer(), "org.scopewright1", Bench::kManagerPath, Bench::kManager, member, args...);
     bus::check(sd_bus_message_set_allow_interactive_authorization(call.raw(), 1), "let the user be asked");
-    return bench.answer(bench.send(sender, call));
+    return bench.send(sender, call);
 }
 
 } // namespace
@@ -127,7 +128,8 @@ TEST_CASE("a user may be asked for a password only if the caller lets that happe
     Child& child = bench.child();
     bench.polkit.rule = [](const Question& question) { return question.interactive ? Answer::No : Answer::Challenge; };
     REFUSED(bench, bench.create("web", pids(child), Bench::kAlice), fd("InteractiveAuthorizationRequired"));
-    CHECK(interactively(bench, Bench::kAlice, pids(bench.child()))->error == fd("AccessDenied"));
+    Pending create = interactively(bench, Bench::kAlice, "CreateSandbox", "web", pids(bench.child()), std::uint64_t(0));
+    CHECK(bench.answer(create)->error == fd("AccessDenied"));
     CHECK(bench.polkit.questions.back().interactive);
 }
 
@@ -140,6 +142,26 @@ TEST_CASE("a polkit that fails, or speaks nonsense, allows nothing", "[fault-24]
         REFUSED(bench, bench.create("web", pids(child), Bench::kAlice), fd("AccessDenied"));
         REFUSED(bench, bench.manager(Bench::kAlice, "GetSandbox", "0:web"), ours("NoSuchSandbox"));
     }
+}
+
+TEST_CASE("a yes of people's that comes when the caller has left is for nobody", "[attack-47]") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    alices(bench);
+    const auto asked = [&](const Pending& call) {
+        bench.polkit.answerNow(Answer::Yes);
+        return bench.answer(call)->error;
+    };
+    bench.polkit.rule = [](const Question&) { return Answer::Later; };
+    Pending reload = interactively(bench, Bench::kBob, "Reload");
+    REQUIRE(bench.until([&] { return bench.polkit.questions.size() == 1; }));
+    CHECK(asked(reload) == "");
+    Pending stop = interactively(bench, Bench::kBob, "StopSandbox", "1001:web");
+    REQUIRE(bench.until([&] { return bench.polkit.questions.size() == 2; }));
+    bench.driver.leave(Bench::kBob);
+    CHECK(asked(stop) == ours("NoSuchSandbox"));
+    CHECK(bench.systemd.logged("StopUnit " + std::string(kUnit)) == 0);
+    CHECK(bench.list().size() == 1);
 }
 
 TEST_CASE("a polkit that hangs keeps nobody else waiting", "[fault-24]") {
