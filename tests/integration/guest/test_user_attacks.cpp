@@ -5,15 +5,18 @@
 #include "guest/forged_signals.h"
 #include "guest/snapshot.h"
 #include "guest/users.h"
+#include "program.h"
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <deque>
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 
 using namespace scopewright::integration;
 using scopewright::BorrowedFds;
@@ -25,6 +28,7 @@ namespace bus = scopewright::bus;
 namespace {
 
 constexpr const char* kDenied = "org.freedesktop.DBus.Error.AccessDenied";
+constexpr const char* kChallenge = "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired";
 const std::uint64_t kNoFlags = 0;
 
 using Pids = std::vector<std::uint32_t>;
@@ -33,6 +37,34 @@ std::size_t descriptorsOf(pid_t pid) {
     const std::filesystem::directory_iterator all("/proc/" + std::to_string(pid) + "/fd");
     return static_cast<std::size_t>(std::distance(begin(all), end(all)));
 }
+
+/// As long as it lives PID 1 does not start the unit: another one comes before it, which reads to the end of what the
+/// test does not close.
+class HeldStart {
+public:
+    HeldStart(const Guest& guest, const std::string& unit) : guest_(guest) {
+        std::ofstream(kUnit) << "[Unit]\nBefore=" << unit << "\n[Service]\nType=oneshot\nExecStart=/bin/cat " << kHold
+                             << "\n";
+        if (::mkfifo(kHold, 0600) < 0) throw std::runtime_error("cannot make a pipe");
+        guest_.systemd.reload();
+        run({"systemctl", "start", "--no-block", "test-hold.service"});
+        // It can be opened for writing as soon as somebody reads.
+        const auto reads = [&] { return bool(hold_ = UniqueFd(::open(kHold, O_WRONLY | O_NONBLOCK | O_CLOEXEC))); };
+        if (!eventually(reads)) throw std::runtime_error("the unit that is to come first does not start");
+    }
+    HeldStart(HeldStart&&) = delete;
+    ~HeldStart() {
+        ::unlink(kUnit);
+        ::unlink(kHold);
+    }
+
+private:
+    static constexpr const char* kUnit = "/run/systemd/system/test-hold.service";
+    static constexpr const char* kHold = "/run/scopewright-test-hold";
+
+    const Guest& guest_;
+    UniqueFd hold_;
+};
 
 /// How many of the calls have ended with this error, after all of them have ended.
 std::size_t endedWith(std::deque<Pending>& calls, const std::string& error) {
@@ -146,6 +178,46 @@ TEST_CASE("a flood from many connections keeps nobody else from working", "[user
     for (Pending& call : flood)
         call.wait();
     CHECK(town.anna.manager("ListSandboxes").ok());
+}
+
+TEST_CASE("a user who has asked for many starts stands before nobody else's start", "[users][attack-49][attack-59]") {
+    if (!Polkit::whyNot().empty()) SKIP_TEST(Polkit::whyNot());
+    Town town;
+    // PID 1 does one job of ours at a time, so that nothing but the order decides who waits for whom.
+    town.guest.configure("[limits]\njobs = 1\njobs-per-user = 1\n");
+    constexpr std::size_t kStarts = 40;
+    std::deque<Worker> annas;
+    for (std::size_t i = 0; i < kStarts; ++i)
+        annas.emplace_back(town.guest, kAnna);
+    const Worker berts(town.guest, kBert);
+    Recorder recorder;
+    const auto start = [](const Client& client, const std::string& id, const Worker& worker) {
+        return client.request(kManagerPath, kManager, "CreateSandbox", id,
+                              Properties{{"PIDs", numbers({&worker.child})}}, kNoFlags);
+    };
+    std::deque<Pending> calls;
+    const auto ask = [&] {
+        const HeldStart first(town.guest, "scopewright-2001-a0.scope");
+        for (std::size_t i = 0; i < kStarts; ++i)
+            calls.emplace_back(town.anna, start(town.anna, "a" + std::to_string(i), annas[i]));
+        // Of one user polkit is asked in order: when it has answered this, all before it wait for the first one.
+        CHECK(town.anna.manager("Reload").error == kChallenge);
+        calls.emplace_back(town.bert, start(town.bert, "b", berts));
+        CHECK(town.bert.manager("Reload").error == kChallenge);
+    };
+    ask();
+    CHECK(endedWith(calls, "") == kStarts + 1);
+    // The daemon tells of each as it comes.
+    std::size_t before = 0;
+    bool over = false;
+    recorder.count([&](const Signal& signal) {
+        if (signal.member != "SandboxNew") return false;
+        over = over || std::get<0>(signal.get<std::string>()) == "b";
+        before += !over;
+        return true;
+    });
+    CHECK(over);
+    CHECK(before < kStarts / 10);
 }
 
 TEST_CASE("what a user may have is counted over all connections of theirs, and for each user", "[users][attack-52]") {
