@@ -25,6 +25,8 @@ PACKAGES = ("systemd", "dbus", "systemd-sysv", "udev", "kmod", "mount", "procps"
 # What others do with the same config.json (docs/comparison.md), in the one guest that has controllers to compare: two
 # container runtimes, and a program that is a container's whole root by itself.
 PEER_PACKAGES = {"252": ("runc", "crun", "busybox-static")}
+# What a newer systemd only recommends, and without which it passes settings of units by: here, filters of system calls.
+RECOMMENDED_PACKAGES = {"262": ("libseccomp2",)}
 # Who decides about callers other than root, and the other bus. Neither runs where nobody asks for it: polkit is masked
 # (guestfiles), and which bus runs the guest is told (container).
 OTHER_PACKAGES = ("polkitd", "dbus-broker")
@@ -44,7 +46,8 @@ class Recipe:
     def packages(self):
         others = [OTHER_NAMES.get((self.systemd, name), name) for name in OTHER_PACKAGES]
         if not self.backports:
-            return [*PACKAGES, *others, *PEER_PACKAGES.get(self.systemd, ())]
+            more = PEER_PACKAGES.get(self.systemd, ()) + RECOMMENDED_PACKAGES.get(self.systemd, ())
+            return [*PACKAGES, *others, *more]
         # apt prefers the plain suite: every package of the source must be named, or the versions disagree.
         newer = [f"{name}/{self.suite}-backports" for name in SYSTEMD_PACKAGES]
         return newer + [name for name in (*PACKAGES, *others) if name not in SYSTEMD_PACKAGES]

@@ -103,6 +103,8 @@ TEST_CASE("the kernel holds the daemon to it", "[machine]") {
     }
     CHECK(statusOf(daemon, "NoNewPrivs") == "1");
     CHECK(statusOf(daemon, "Seccomp") == "2");
+    // A container's manager has filters of its own for all that is in it.
+    CHECK(std::stoi(statusOf(daemon, "Seccomp_filters")) > std::stoi(statusOf(1, "Seccomp_filters")));
     const auto space = [](pid_t pid, const char* kind) {
         return std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/ns/" + kind).string();
     };
