@@ -2,6 +2,7 @@
 // Members of the group who are hostile: to the daemon, and through it to others.
 #include "base/fd.h"
 #include "catch.h"
+#include "error_names.h"
 #include "guest/forged_signals.h"
 #include "guest/snapshot.h"
 #include "guest/users.h"
@@ -324,4 +325,45 @@ TEST_CASE("who lives in another user namespace is not moved by whom, nor moves w
     };
     CHECK(ask(outside.child) == kDenied);
     CHECK(Snapshot(town.guest, {&first.child, &outside.child, &inside.child}) == before);
+}
+
+TEST_CASE("a user who makes groups all the time has to wait, and nobody else has", "[users][attack-33]") {
+    if (!Polkit::whyNot().empty()) SKIP_TEST(Polkit::whyNot());
+    Town town;
+    town.guest.configure("[limits]\nnew-groups-at-once = 4\nnew-groups-per-second = 1\n");
+    const Worker annas(town.guest, kAnna), berts(town.guest, kBert);
+    createdBy(tryCreateAs(town.anna, "web", {&annas.child}));
+    createdBy(tryCreateAs(town.bert, "web", {&berts.child}));
+    const auto make = [](const Client& client, const std::string& id) {
+        return client.manager("CreateCompatGroup", id, "c1", Properties(), kNoFlags);
+    };
+    const auto remove = [](const Client& client, const std::string& id) {
+        return client.manager("RemoveGroup", id, "c1");
+    };
+    const auto makeAgain = [&] {
+        const Answer made = make(town.anna, "web");
+        if (made.ok()) remove(town.anna, "web").must();
+        return made;
+    };
+    // A second passes in which one more is let through, more than once where the machine is slow, but not each time.
+    Answer refused;
+    CHECK(eventually([&] { return !(refused = makeAgain()).ok(); }, patience(), 0));
+    CHECK(refused.error == kLimits);
+    CHECK_FALSE(exists(kAnna.sliceGroup() + "/scopewright-2001-web.scope/c1"));
+    CHECK(make(town.bert, "web").ok());
+    CHECK(remove(town.bert, "web").ok());
+    for (int i = 0; i < 8; ++i) {
+        CHECK(make(town.guest.client, "2001:web").ok());
+        CHECK(remove(town.guest.client, "2001:web").ok());
+    }
+    CHECK(eventually([&] { return makeAgain().ok(); }));
+}
+
+TEST_CASE("no systemd of these guests is taken for one that users can bring down", "[users][attack-66]") {
+    if (!Polkit::whyNot().empty()) SKIP_TEST(Polkit::whyNot());
+    Town town;
+    // The versions are a distribution's, with what it adds to the number.
+    town.guest.configure("[sandbox]\nrefuse-vulnerable-systemd = true\n");
+    const Worker worker(town.guest, kAnna);
+    CHECK(createdBy(tryCreateAs(town.anna, "web", {&worker.child})).unit == "scopewright-2001-web.scope");
 }
