@@ -152,6 +152,8 @@ TEST_CASE("who floods the daemon with calls is told so, and others have their an
         CHECK(town.bert.manager("FreezeSandbox", "web").ok());
         CHECK(town.bert.manager("ThawSandbox", "web").ok());
         CHECK(town.guest.tryCreate("web", {&child}).ok());
+        // What comes to its turn when polkit goes on may find room.
+        CHECK(flood.back().wait().error == kLimits);
     }
     CHECK(endedWith(flood, kLimits) == kCalls - kCallsPerClient);
     CHECK(endedWith(flood, "") == kCallsPerClient);
