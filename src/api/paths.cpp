@@ -3,8 +3,7 @@
 
 #include "base/error.h"
 #include "bus/bus.h"
-
-#include <unistd.h>
+#include "sandbox/policy.h"
 
 #include <cstdlib>
 #include <memory>
@@ -25,7 +24,7 @@ CString own(char* text) {
 std::optional<sandbox::Key> keyOfLabel(const char* label) {
     try {
         // Without a uid it is that of who runs the daemon.
-        return sandbox::keyOf(label, ::geteuid());
+        return sandbox::keyOf(label, sandbox::ownUid());
     } catch (const Error&) {
         return std::nullopt;
     }

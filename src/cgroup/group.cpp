@@ -33,15 +33,36 @@ bool isAbsence(int error) {
     return error == ENOENT || error == ENODEV;
 }
 
-/// One component, already free of slashes. openat2 is in Linux since 5.6; a sandbox may answer EPERM for it.
-UniqueFd openDirectory(int parent, const char* name) {
+int openBeneath(int parent, const char* path) {
     open_how how{};
     how.flags = kDirectoryFlags;
     how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
-    const long fd = ::syscall(SYS_openat2, parent, name, &how, sizeof how);
-    if (fd >= 0) return UniqueFd(static_cast<int>(fd));
-    if (errno == ENOSYS || errno == EPERM) return UniqueFd(::openat(parent, name, kDirectoryFlags));
-    return UniqueFd();
+    return static_cast<int>(::syscall(SYS_openat2, parent, path, &how, sizeof how));
+}
+
+/// openat2 is in Linux since 5.6; a sandbox may answer EPERM for it.
+bool lacksOpenat2(int error) {
+    return error == ENOSYS || error == EPERM;
+}
+
+/// One component, already free of slashes.
+UniqueFd openDirectory(int parent, const char* name) {
+    const int fd = openBeneath(parent, name);
+    return UniqueFd(fd < 0 && lacksOpenat2(errno) ? ::openat(parent, name, kDirectoryFlags) : fd);
+}
+
+/// All of them, in one step where the kernel can be told that none may be a link or a mount.
+UniqueFd openPath(int parent, const std::vector<std::string>& names) {
+    std::string path;
+    for (const std::string& name : names)
+        path += (path.empty() ? "" : "/") + name;
+    UniqueFd dir(openBeneath(parent, path.c_str()));
+    if (dir || !lacksOpenat2(errno)) return dir;
+    for (const std::string& name : names) {
+        dir = UniqueFd(::openat(dir ? dir.value() : parent, name.c_str(), kDirectoryFlags));
+        if (!dir) return dir;
+    }
+    return dir;
 }
 
 UniqueFd openAttribute(int dir, const char* attribute, int flags) {
@@ -49,10 +70,14 @@ UniqueFd openAttribute(int dir, const char* attribute, int flags) {
 }
 
 std::vector<std::string> words(const std::string& text) {
-    std::istringstream stream(text);
+    constexpr const char* kBlanks = " \n";
     std::vector<std::string> result;
-    for (std::string word; stream >> word;)
-        result.push_back(word);
+    std::size_t begin = text.find_first_not_of(kBlanks);
+    while (begin != std::string::npos) {
+        const std::size_t end = std::min(text.find_first_of(kBlanks, begin), text.size());
+        result.push_back(text.substr(begin, end - begin));
+        begin = text.find_first_not_of(kBlanks, end);
+    }
     return result;
 }
 
@@ -125,12 +150,9 @@ Group Group::openRoot(const std::string& mountPoint) {
 }
 
 std::optional<Group> Group::open(std::string_view controlGroup) const {
-    UniqueFd dir;
-    for (const std::string& name : components(controlGroup)) {
-        dir = openDirectory(dir ? dir.value() : fd(), name.c_str());
-        if (!dir && isAbsence(errno)) return std::nullopt;
-        if (!dir) throw errnoError("open control group " + quoted(controlGroup));
-    }
+    UniqueFd dir = openPath(fd(), components(controlGroup));
+    if (!dir && isAbsence(errno)) return std::nullopt;
+    if (!dir) throw errnoError("open control group " + quoted(controlGroup));
     return Group(std::move(dir));
 }
 

@@ -368,10 +368,10 @@ Resources fromOciJson(std::string_view text) {
 
 std::string toText(const Resources& resources) {
     if (resources == Resources()) return "";
-    std::string text;
     // Outside of strings dump() makes no blanks, and inside of them no line breaks.
-    for (char c : toJson(resources).dump(-1, ' ', true))
-        text += c == ' ' ? std::string("\\u0020") : std::string(1, c);
+    std::string text = toJson(resources).dump(-1, ' ', true);
+    for (std::size_t at = text.find(' '); at != std::string::npos; at = text.find(' ', at))
+        text.replace(at, 1, "\\u0020");
     return text;
 }
 

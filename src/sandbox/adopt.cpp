@@ -5,9 +5,8 @@
 #include "base/log.h"
 #include "limits/drift.h"
 #include "sandbox/furnish.h"
+#include "sandbox/policy.h"
 #include "sandbox/sandboxes.h"
-
-#include <unistd.h>
 
 #include <algorithm>
 #include <exception>
@@ -56,7 +55,7 @@ void refuseUnlessAdoptable(const std::string& name, const std::optional<systemd:
 
 void refuseUnlessOurs(const std::string& name, const cgroup::Group& scope) {
     // Who owns the directory could make groups in it that look like ours.
-    if (scope.owner() != ::geteuid())
+    if (scope.owner() != ownUid())
         throw Error(ErrorCode::NotSupported, "the directory of unit " + quoted(name) + " belongs to uid " +
                                                  std::to_string(scope.owner()) +
                                                  "; only a user's own manager hands such a scope to that user");

@@ -69,17 +69,20 @@ void Undo::run() noexcept {
 
 void writeFiles(const cgroup::Group& group, const std::vector<limits::FileValue>& files, bool growing, Refusal refusal,
                 std::vector<limits::Skip>& skipped, Undo& undo) {
-    if (files.empty()) return;
-    const std::vector<std::string> available = group.controllers();
+    // Which controllers a group has is asked when one of their files is not there.
+    std::optional<std::vector<std::string>> available;
     for (const limits::FileValue& file : limits::inOrder(files, growing)) {
-        if (!file.controller.empty() && !has(available, file.controller)) {
-            addSkip(skipped, {file.key, limits::missingController(file.controller)});
-            continue;
-        }
         if (!file.ifAbsent.empty() && group.read(file.ifAbsent.c_str())) continue;
         undo.remember(group, file);
         const int error = write(group, file);
         if (error != 0) undo.forgetLast();
+        if (isMissing(error) && !file.controller.empty()) {
+            if (!available) available = group.controllers();
+            if (!has(*available, file.controller)) {
+                addSkip(skipped, {file.key, limits::missingController(file.controller)});
+                continue;
+            }
+        }
         if (error == 0 || ((isMissing(error) || isIdle(error)) && file.ifPresent)) continue;
         // A file that this kernel has not is like a controller that it has not.
         if (refusal == Refusal::Throw && !isMissing(error))

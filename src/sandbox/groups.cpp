@@ -7,7 +7,6 @@
 #include "sandbox/apply.h"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <exception>
 #include <optional>
@@ -33,11 +32,9 @@ std::vector<limits::FileValue> configured(const std::vector<limits::FileValue>& 
 
 /// A group that passes a domain controller on to its children cannot hold processes itself: the kernel then answers
 /// EBUSY to whoever tries. Any one of them will do; the threaded ones (cpu, cpuset, pids) do not have that effect.
-void keepProcessesOut(const cgroup::Group& group) {
-    constexpr std::array kDomainControllers{"memory", "io", "hugetlb", "misc", "rdma"};
-    const std::vector<std::string> available = group.controllers();
-    for (const char* controller : kDomainControllers)
-        if (std::ranges::find(available, controller) != available.end() && group.enable({controller}).empty()) return;
+void keepProcessesOut(const cgroup::Group& made) {
+    for (const char* controller : {"+memory", "+io", "+hugetlb", "+misc", "+rdma"})
+        if (made.tryWrite("cgroup.subtree_control", controller) == 0) return;
 }
 
 void mark(const cgroup::Group& directory, const Group& group) {

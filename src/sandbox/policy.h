@@ -7,9 +7,15 @@
 
 namespace scopewright::sandbox {
 
+/// Who runs the daemon, which does not change.
+inline uid_t ownUid() {
+    static const uid_t uid = ::geteuid();
+    return uid;
+}
+
 /// Root; or, for a user's own instance, that user.
 inline bool isAdministrator(uid_t caller) {
-    return caller == ::geteuid();
+    return caller == ownUid();
 }
 
 /// For the others a sandbox that is not theirs does not exist.

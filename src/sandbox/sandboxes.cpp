@@ -47,7 +47,7 @@ async::Task<void> Sandboxes::recover() {
 }
 
 void Sandboxes::admitAnother(const SandboxSpec& spec) const {
-    const bool forUser = !isAdministrator(spec.key.uid) || !isAdministrator(spec.record.user.value_or(::geteuid()));
+    const bool forUser = !isAdministrator(spec.key.uid) || !isAdministrator(spec.record.user.value_or(ownUid()));
     if (host_.systemdFlaw && host_.config.refuseVulnerableSystemd && forUser)
         throw Error(ErrorCode::NotSupported,
                     "users get no sandbox of this systemd, which has " + std::string(*host_.systemdFlaw) +

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "state/text.h"
 
+#include <array>
 #include <cstdint>
 #include <cstdio>
 
@@ -8,14 +9,23 @@ namespace scopewright::state {
 
 namespace {
 
-/// CRC-32 (IEEE 802.3), bit by bit: lines are short.
-std::uint32_t crc32(std::string_view text) {
-    std::uint32_t crc = 0xffffffff;
-    for (char c : text) {
-        crc ^= static_cast<unsigned char>(c);
+/// What eight bits at the end of the register make of it.
+constexpr std::array<std::uint32_t, 256> crcTable() {
+    std::array<std::uint32_t, 256> table{};
+    for (std::uint32_t byte = 0; byte < table.size(); ++byte) {
+        table[byte] = byte;
         for (int bit = 0; bit < 8; ++bit)
-            crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0xedb88320U : 0U);
+            table[byte] = (table[byte] >> 1) ^ ((table[byte] & 1) != 0 ? 0xedb88320U : 0U);
     }
+    return table;
+}
+
+/// CRC-32 (IEEE 802.3).
+std::uint32_t crc32(std::string_view text) {
+    static constexpr std::array<std::uint32_t, 256> kTable = crcTable();
+    std::uint32_t crc = 0xffffffff;
+    for (char c : text)
+        crc = (crc >> 8) ^ kTable[(crc ^ static_cast<unsigned char>(c)) & 255];
     return ~crc;
 }
 

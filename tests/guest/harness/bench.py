@@ -17,7 +17,7 @@ PEER = build.CHECKOUT / "tests/performance/libcontainer.go"
 DOCS = build.CHECKOUT / "docs/performance"
 # Limits land in files of controllers, and only an emulated machine has those for sure.
 MACHINE_SECTIONS = ("groups",)
-CONTAINER_SECTIONS = ("activation", "memory", "start", "stop", "concurrency", "noise", "scale")
+CONTAINER_SECTIONS = ("activation", "memory", "start", "stop", "groups", "concurrency", "noise", "scale")
 MACHINE = "252"
 SECONDS = 1500
 

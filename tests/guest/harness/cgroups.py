@@ -50,6 +50,20 @@ def joining(name):
     return ["/bin/sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', directory]
 
 
+def pass_on(name):
+    """Gives the guest what its tree can have of the host's. systemd does that for a delegated scope; where nobody owns
+    the tree, those controllers that no v1 hierarchy holds are nobody's either."""
+    if host_runs_systemd():
+        return
+    mount = unified_mount()
+    for controller in available_controllers():
+        for directory in (mount, mount / name):
+            try:
+                (directory / "cgroup.subtree_control").write_text(f"+{controller}")
+            except OSError:
+                break  # the host's own processes are in the way
+
+
 def _places():
     """Directories in which guests' cgroups may be, and what follows a guest's name there."""
     for mount in (unified_mount(), named_mount()):

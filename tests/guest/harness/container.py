@@ -130,6 +130,7 @@ class Container:
                     break
             time.sleep(0.1)
         self.boot_seconds = time.monotonic() - begun
+        cgroups.pass_on(self.name)
         failed = ""
         if self.state == "degraded":
             failed = " (" + self.inside("systemctl", "--failed", "--plain", "--no-legend").stdout.strip() + ")"

@@ -123,8 +123,8 @@ TEST_CASE("each single refusal of the kernel makes a compat group whole or leave
         {"openat2", "/c1"},
         {"mkdirat", "/c1"},
         {"openat", "/c1/cgroup.max.depth"},
-        {"openat", "/c1/cgroup.controllers"},
-        {"read", "/c1/cgroup.controllers"},
+        {"openat", "/c1/cgroup.subtree_control"},
+        {"write", "/c1/cgroup.subtree_control"},
         {"fsetxattr", "/c1/cgroup.max.depth"},
     };
     Bench bench;
