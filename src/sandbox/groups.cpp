@@ -55,18 +55,19 @@ limits::GroupPlan planOf(const Group& group, const GroupRules& rules) {
     return limits::planGroup(group.resources, context);
 }
 
-/// Puts `group.resources` in force and says in `group.skipped` what is not.
-void apply(const cgroup::Group& directory, Group& group, const GroupRules& rules, bool growing, Refusal refusal,
+/// Puts `group.resources` in force and says in `group.skipped` what is not. A `fresh` group holds nothing that could be
+/// in the way.
+void apply(const cgroup::Group& directory, Group& group, const GroupRules& rules, bool fresh, bool growing,
            Undo& undo) {
     const limits::GroupPlan plan = planOf(group, rules);
     group.skipped = plan.skipped;
-    writeFiles(directory, plan.files, growing, refusal, group.skipped, undo);
-    if (group.kind != kCompat) applyDevices(directory, plan.program, group.skipped);
+    writeFiles(directory, plan.files, growing, fresh ? Refusal::Skip : Refusal::Throw, group.skipped, undo);
+    if (group.kind != kCompat && (plan.program || !fresh)) applyDevices(directory, plan.program, group.skipped);
 }
 
 void fill(const cgroup::Group& directory, Group& group, const GroupSpec& spec, const GroupRules& rules) {
     Undo undo = Undo::unneeded();
-    apply(directory, group, rules, true, Refusal::Skip, undo);
+    apply(directory, group, rules, true, true, undo);
     refuseSkipsIfStrict(spec.strict, group.skipped);
     if (group.kind == kCompat) {
         keepProcessesOut(directory);
@@ -233,7 +234,7 @@ void updateGroup(const cgroup::Group& directory, Group& group, const limits::Res
     state::setIntent(boundary.value(), limits::toText(updated.resources));
     Undo undo;
     try {
-        apply(directory, updated, rules, isGrowing(group.resources, updated.resources), Refusal::Throw, undo);
+        apply(directory, updated, rules, false, isGrowing(group.resources, updated.resources), undo);
         mark(directory, updated);
     } catch (...) {
         undo.run();

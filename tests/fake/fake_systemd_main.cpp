@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The fake PID 1 as a program on a private bus, where it owns org.freedesktop.systemd1, and on a socket of its own. Prints
-// one line with the mount point, its private control group and the socket when it is ready; ends on SIGTERM or with the
-// bus. Exit status 3: it was misused.
+// The fake PID 1 as a program on a private bus, where it owns org.freedesktop.systemd1, and on a socket of its own.
+// Prints one line with the mount point, its private control group and the socket when it is ready; ends on SIGTERM or
+// with the bus. Exit status 3: it was misused.
 #include "fake_systemd.h"
 #include "private_socket.h"
 
