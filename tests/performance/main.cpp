@@ -20,8 +20,15 @@ struct Section {
 int main(int argc, char** argv) {
     using namespace scopewright::performance;
     constexpr Section kSections[] = {
-        {"activation", activation},   {"memory", memory}, {"start", start}, {"stop", stop},
-        {"concurrency", concurrency}, {"groups", groups}, {"noise", noise}, {"scale", scale},
+        {"activation", activation},
+        {"memory", memory},
+        {"start", start},
+        {"stop", stop},
+        {"concurrency", concurrency},
+        {"groups", groups},
+        {"noise", noise},
+        {"scale", scale},
+        {"flood", flood},
     };
     const std::vector<std::string> wanted(argv + 1, argv + argc);
     Figures figures;

@@ -18,6 +18,8 @@ void groups(Figures& figures);
 void scale(Figures& figures);
 /// What units that are none of ours cost.
 void noise(Figures& figures);
+/// What a user's flood of calls costs root's calls, beside what it costs those to a service that does nothing.
+void flood(Figures& figures);
 void memory(Figures& figures);
 /// The first call to a daemon that does not run.
 void activation(Figures& figures);

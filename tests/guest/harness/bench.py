@@ -5,7 +5,7 @@ import argparse
 import json
 import os
 
-from . import build, fleet, plots, stage
+from . import build, container, fleet, plots, stage
 from .console import say, say_why, show, step
 from .places import cache
 from .process import CommandFailed, Stopped, run_logged, stop_on_signals
@@ -15,9 +15,9 @@ from .session import Session
 PROGRAM = "tests/performance/scopewright-performance"
 PEER = build.CHECKOUT / "tests/performance/libcontainer.go"
 DOCS = build.CHECKOUT / "docs/performance"
-# Limits land in files of controllers, and only an emulated machine has those for sure.
+# Limits land in files of controllers, and only an emulated machine has all of those for sure.
 MACHINE_SECTIONS = ("groups",)
-CONTAINER_SECTIONS = ("activation", "memory", "start", "stop", "groups", "concurrency", "noise", "scale")
+CONTAINER_SECTIONS = ("activation", "memory", "start", "stop", "groups", "concurrency", "noise", "scale", "flood")
 MACHINE = "252"
 SECONDS = 1500
 
@@ -42,7 +42,9 @@ def figures_in(output):
 
 def measure(session, guest, sections):
     command = [f"/{stage.TESTS}/scopewright-performance", *sections]
-    report = fleet.run(session, [guest], [command], jobs=1, limit=SECONDS)[0]
+    # Which of the floods, for who looks at one of them.
+    environment = {"SCOPEWRIGHT_FLOOD": os.environ.get("SCOPEWRIGHT_FLOOD", "")}
+    report = fleet.run(session, [guest], [command], jobs=1, limit=SECONDS, environment=environment)[0]
     for result in report.results:
         show("\n".join(line for line in result.output.splitlines() if not line.startswith("JSON ")))
     if report.error:
@@ -56,6 +58,7 @@ def measure(session, guest, sections):
 def arguments(argv):
     parser = argparse.ArgumentParser(prog="tests/bench", description="What going through scopewright costs.")
     parser.add_argument("--systemd", default="252,257", metavar="VERSIONS", help="of the container guests (252,257)")
+    parser.add_argument("--bus", choices=container.BUSES, default="daemon", help="which D-Bus broker the containers have")
     parser.add_argument("--docs", action="store_true", help="write docs/performance/*.json and the plots")
     parser.add_argument("sections", nargs="*", metavar="SECTION", help="instead of all of them")
     options = parser.parse_args(argv)
@@ -68,8 +71,10 @@ def jobs_of(options):
     def wanted(sections):
         return [section for section in sections if not options.sections or section in options.sections]
 
-    jobs = [(guest, wanted(CONTAINER_SECTIONS)) for guest in fleet.parse_versions(options.systemd, "container")]
-    jobs += [(guest, wanted(MACHINE_SECTIONS)) for guest in fleet.parse_versions(MACHINE, "machine")]
+    jobs = [(guest, wanted(CONTAINER_SECTIONS)) for guest in fleet.parse_versions(options.systemd, "container", options.bus)]
+    # A machine has the reference implementation, and its figures are the same whatever the containers have.
+    if options.bus == "daemon":
+        jobs += [(guest, wanted(MACHINE_SECTIONS)) for guest in fleet.parse_versions(MACHINE, "machine")]
     return [(guest, sections) for guest, sections in jobs if sections]
 
 

@@ -2,6 +2,7 @@
 // What a flood of one user's calls costs another one. It is measured and told, not judged: how fast a machine is, and
 // what else it does, is nothing that a test should fail for.
 #include "catch.h"
+#include "floods.h"
 #include "private_bus/private_bus.h"
 #include "wait.h"
 
@@ -18,7 +19,6 @@
 using namespace scopewright::integration;
 using scopewright::Properties;
 using scopewright::Property;
-namespace bus = scopewright::bus;
 
 namespace {
 
@@ -26,68 +26,11 @@ constexpr uid_t kFlooder = 65534;
 constexpr const char* kPolicy =
     "<policy user=\"65534\"><allow send_destination=\"org.scopewright1\" send_type=\"method_call\"/></policy>";
 
-/// dbus-daemon lets a connection wait for 128 answers.
-constexpr std::size_t kInFlight = 120;
-
-using Make = bus::Message (*)(const Client&);
-
-struct Flood {
-    const char* name;
-    Make make; ///< nothing for none
-    bool wantsAnswers = true;
-};
-
-bus::Message large(const Client& client, const char* member) {
-    const Properties properties(1, Property{"resources", std::string(60000, ' ')});
-    return client.request(kManagerPath, kManager, member, properties, std::uint64_t{0});
-}
-
-// clang-format off
-const std::vector<Flood> kFloods{
-    {"none", nullptr},
-    {"calls of the bus", [](const Client& c) {
-        return bus::methodCall(c.raw(), "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetId"); }},
-    {"ListSandboxes", [](const Client& c) { return c.request(kManagerPath, kManager, "ListSandboxes"); }},
-    {"Describe", [](const Client& c) { return c.request(kManagerPath, kManager, "Describe"); }},
-    {"StopSandbox, of none", [](const Client& c) { return c.request(kManagerPath, kManager, "StopSandbox", "0:n1"); }},
-    {"CreateSandbox, refused", [](const Client& c) {
-        return c.request(kManagerPath, kManager, "CreateSandbox", "mine", Properties{{"PIDs", std::vector<std::uint32_t>{1}}}, std::uint64_t{0}); }},
-    {"no such method", [](const Client& c) { return c.request(kManagerPath, kManager, "Flood"); }},
-    {"no such object", [](const Client& c) { return c.request("/org/scopewright1/sandbox/none", kSandbox, "Stop"); }},
-    {"GetManagedObjects", [](const Client& c) { return c.request(kManagerPath, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects"); }},
-    {"Explain, 60 kB", [](const Client& c) { return large(c, "Explain"); }},
-    {"no such method, 60 kB", [](const Client& c) { return large(c, "Flood"); }},
-    {"ListSandboxes, unanswered", [](const Client& c) { return c.request(kManagerPath, kManager, "ListSandboxes"); }, false},
-};
-// clang-format on
-
-/// Sends as much as the bus takes, for ever.
-void flood(const Flood& kind) {
+void becomeFlood(const Flood& kind) {
     if (::setgroups(0, nullptr) < 0 || ::setresgid(kFlooder, kFlooder, kFlooder) < 0 ||
         ::setresuid(kFlooder, kFlooder, kFlooder) < 0)
         ::_exit(1);
-    const Client client(::geteuid() == kFlooder ? 0 : kFlooder);
-    std::size_t waiting = 0;
-    const auto answered = [](sd_bus_message*, void* userdata, sd_bus_error*) {
-        --*static_cast<std::size_t*>(userdata);
-        return 0;
-    };
-    for (;;) {
-        while (waiting < kInFlight) {
-            const bus::Message call = kind.make(client);
-            if (kind.wantsAnswers) {
-                bus::check(sd_bus_call_async(client.raw(), nullptr, call.raw(), answered, &waiting, UINT64_MAX),
-                           "call");
-                ++waiting;
-            } else {
-                bus::check(sd_bus_message_set_expect_reply(call.raw(), 0), "expect no answer");
-                bus::check(sd_bus_send(client.raw(), call.raw(), nullptr), "send");
-                bus::check(sd_bus_flush(client.raw()), "send");
-            }
-        }
-        if (bus::check(sd_bus_process(client.raw(), nullptr), "take an answer") == 0)
-            bus::check(sd_bus_wait(client.raw(), UINT64_MAX), "wait for an answer");
-    }
+    flood(Client(), kind, "org.scopewright1");
 }
 
 struct Times {
@@ -127,12 +70,14 @@ TEST_CASE("what a flood of one user's calls costs another one", "[.flood]") {
     for (const char* call : {"bus GetId", "ListSandboxes", "Describe", "CreateSandbox"})
         std::printf(" %22s", call);
     std::printf("\n");
-    for (const Flood& kind : kFloods) {
+    std::vector<Flood> kinds{{"none", nullptr}};
+    kinds.insert(kinds.end(), floods().begin(), floods().end());
+    for (const Flood& kind : kinds) {
         std::vector<std::unique_ptr<Child>> flooders;
         for (int i = 0; kind.make && i < 2; ++i)
             flooders.push_back(std::make_unique<Child>([&kind](const std::function<void()>& ready) {
                 ready();
-                flood(kind);
+                becomeFlood(kind);
             }));
         std::printf("%-28s", kind.name);
         const auto tell = [&](const std::string& call, const Times& times) {
