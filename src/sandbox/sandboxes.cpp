@@ -92,8 +92,12 @@ void Sandboxes::admit(SandboxSpec& spec) {
 
 void Sandboxes::admitNewGroup(uid_t uid) {
     if (isAdministrator(uid)) return;
-    newGroups_.take(uid, host_.config.newGroupsPerSecond, host_.config.newGroupsAtOnce,
-                    std::chrono::steady_clock::now());
+    const std::chrono::milliseconds wait = newGroups_.take(
+        uid, host_.config.newGroupsPerSecond, host_.config.newGroupsAtOnce, std::chrono::steady_clock::now());
+    if (wait.count() > 0)
+        throw Error(ErrorCode::LimitsExceeded, "uid " + std::to_string(uid) +
+                                                   " makes groups too often; come again in " +
+                                                   std::to_string(wait.count()) + " ms");
 }
 
 void Sandboxes::settleIn(const SandboxSpec& spec, const std::string& controlGroup, std::vector<limits::Skip> skipped) {

@@ -4,8 +4,8 @@
 #pragma once
 
 #include "async/scope.h"
+#include "base/rate.h"
 #include "sandbox/enforcer.h"
-#include "sandbox/rate.h"
 #include "sandbox/recovery.h"
 #include "sandbox/registry.h"
 #include "sandbox/remains.h"
@@ -128,8 +128,8 @@ private:
     Enforcer enforcer_;
     Recovery recovery_;
     Turns starts_;
-    Turns stops_; ///< which free what starts take, and do not wait behind them
-    Rate newGroups_;
+    Turns stops_;    ///< which free what starts take, and do not wait behind them
+    Rate newGroups_; ///< of each group that has lived the kernel keeps the remains for a while
     RemainsWatch remains_;
     async::Scope background_; ///< after what its tasks use
     async::Scope watching_;   ///< what runs as long as this does and is no work

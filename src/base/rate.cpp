@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "sandbox/rate.h"
-
-#include "base/error.h"
+#include "base/rate.h"
 
 #include <algorithm>
 #include <cmath>
-#include <string>
 
-namespace scopewright::sandbox {
+namespace scopewright {
 
 namespace {
 
@@ -24,17 +21,14 @@ void Rate::forgetEmptied(std::uint32_t perSecond, Time now) {
                   [&](const auto& entry) { return leftOf(entry.second.used, perSecond, now - entry.second.at) == 0; });
 }
 
-void Rate::take(uid_t uid, std::uint32_t perSecond, std::uint32_t atOnce, Time now) {
+std::chrono::milliseconds Rate::take(uid_t uid, std::uint32_t perSecond, std::uint32_t atOnce, Time now, double worth) {
     if (buckets_.size() >= kMostRemembered) forgetEmptied(perSecond, now);
     Bucket& bucket = buckets_.try_emplace(uid, Bucket{0, now}).first->second;
     bucket = Bucket{leftOf(bucket.used, perSecond, now - bucket.at), now};
-    if (bucket.used + 1 > atOnce) {
-        const double wait = std::ceil((bucket.used + 1 - atOnce) / perSecond * 1000);
-        throw Error(ErrorCode::LimitsExceeded, "uid " + std::to_string(uid) +
-                                                   " makes groups too often; come again in " +
-                                                   std::to_string(static_cast<long>(wait)) + " ms");
-    }
-    ++bucket.used;
+    if (bucket.used + 1 > atOnce)
+        return std::chrono::milliseconds(std::llround(std::ceil((bucket.used + 1 - atOnce) / perSecond * 1000)));
+    bucket.used += worth;
+    return {};
 }
 
-} // namespace scopewright::sandbox
+} // namespace scopewright
