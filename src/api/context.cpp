@@ -98,6 +98,12 @@ std::size_t mostCallsOf(uid_t user, const config::Config& config) {
     return sandbox::isAdministrator(user) ? SIZE_MAX : config.callsPerUser;
 }
 
+bus::Lines::Bounds boundsOf(uid_t user, const config::Config& config) {
+    const std::size_t most = mostCallsOf(user, config);
+    if (sandbox::isAdministrator(user)) return bus::Lines::Bounds{most, 0, 0};
+    return bus::Lines::Bounds{most, config.callsPerSecond, config.callsPerUser};
+}
+
 void requireSamePids(const bus::Caller& caller) {
     if (!sandbox::sharesPidNamespace(caller.pid))
         throw Error(ErrorCode::NotSupported,

@@ -7,6 +7,7 @@
 #include "auth/polkit.h"
 #include "base/error.h"
 #include "bus/client.h"
+#include "bus/lines.h"
 #include "config/config.h"
 #include "sandbox/policy.h"
 #include "sandbox/sandboxes.h"
@@ -73,6 +74,8 @@ private:
 
 /// How many calls of that user may wait for their answers, over all connections.
 std::size_t mostCallsOf(uid_t user, const config::Config& config);
+/// The same while they stand in line, and how many answers the user may have.
+bus::Lines::Bounds boundsOf(uid_t user, const config::Config& config);
 
 /// NotSupported unless numbers of processes mean the same to the caller as here.
 void requireSamePids(const bus::Caller& caller);

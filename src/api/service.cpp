@@ -110,9 +110,8 @@ cgroup::Group Service::findTop(const std::string& systemdGroup) const {
 /// is when nobody else has waited longer.
 int Service::onMessage(sd_bus_message* message, void* userdata, sd_bus_error*) noexcept {
     Service& self = *static_cast<Service*>(userdata);
-    const char* path = sd_bus_message_get_path(message);
-    const bool isCall = sd_bus_message_is_method_call(message, nullptr, nullptr) > 0;
-    if (!isCall || !path || !std::string_view(path).starts_with(kManagerPath)) return 0;
+    // Of any object: one that there is not is a way to flood like others.
+    if (sd_bus_message_is_method_call(message, nullptr, nullptr) <= 0) return 0;
     const bus::Message call = bus::Message::share(message);
     if (self.lines_.called(call)) return 0;
     try {
@@ -128,7 +127,7 @@ int Service::onMessage(sd_bus_message* message, void* userdata, sd_bus_error*) n
 bool Service::receive(const bus::Message& call) {
     const char* sender = sd_bus_message_get_sender(call.raw());
     if (const std::optional<bus::Caller> caller = callers_.known(sender))
-        return lines_.join(call, caller->uid, mostCallsOf(caller->uid, config_));
+        return lines_.join(call, caller->uid, boundsOf(caller->uid, config_));
     const std::string name = sender ? sender : "";
     if (introduced_[name] >= config_.callsPerClient)
         throw Error(ErrorCode::LimitsExceeded, "too many calls of " + quoted(name) + " wait to be looked at");

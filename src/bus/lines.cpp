@@ -8,6 +8,7 @@
 #include <cstring>
 #include <exception>
 #include <string>
+#include <utility>
 
 namespace scopewright::bus {
 
@@ -15,6 +16,17 @@ namespace {
 
 /// So many are read before one is answered: a flood is read at the speed of reading, and is not all that is done.
 constexpr std::size_t kReadsPerTurn = 64;
+/// … and so many come one by one through the loop before the next turn, so that other sources have theirs.
+constexpr std::size_t kReadsBetweenTurns = 4;
+
+/// So many bytes of a call cost about as much to carry and to read as another call does.
+constexpr double kBytesOfOne = 2048;
+
+/// Who has had enough answers rests so long, and then has as many as that was worth.
+constexpr Microseconds kRest{10000};
+
+/// More than that of one user are sent at once: some kilobytes for each connection that a user may have.
+constexpr std::size_t kMostRefusals = 4096;
 
 /// The longest call of ours: its properties twice over, and room for processes. The bus lets 32 MiB through.
 constexpr std::size_t kLargest = 192 * 1024;
@@ -58,45 +70,95 @@ bool Lines::moreToRead() const noexcept {
     return ::poll(&socket, 1, 0) > 0;
 }
 
+bool Lines::mayHaveAnswer(uid_t uid, const Bounds& bounds, double worth) {
+    if (bounds.perSecond == 0) return true;
+    return answers_.take(uid, bounds.perSecond, bounds.atOnce, Rate::Time::clock::now(), worth).count() == 0;
+}
+
 bool Lines::called(const Message& call) noexcept {
     if (next_ != call.raw()) return false;
     next_ = nullptr;
     return true;
 }
 
-bool Lines::join(const Message& call, uid_t uid, std::size_t most) {
+bool Lines::join(const Message& call, uid_t uid, const Bounds& bounds) {
     ++read_;
-    if (empty() && !moreToRead()) return false;
     const auto line = lines_.find(uid);
-    if (line != lines_.end() && line->second.size() >= most)
-        throw Error(ErrorCode::LimitsExceeded, std::to_string(most) + " calls of uid " + std::to_string(uid) +
-                                                   " wait for their answers already; wait for one of them");
+    const bool isFirst = order_.empty() && line == lines_.end() && !moreToRead();
+    if (isFirst && bounds.perSecond == 0) return false;
+    if (line != lines_.end() && line->second.calls >= bounds.waiting) {
+        refuse(call, uid, bounds,
+               std::to_string(bounds.waiting) + " calls of uid " + std::to_string(uid) +
+                   " wait for their answers already; wait for one of them");
+        return true;
+    }
     const std::size_t size = sizeOf(call.raw());
     check(sd_bus_message_rewind(call.raw(), 1), "read a call from its beginning");
+    const double worth = 1 + static_cast<double>(size) / kBytesOfOne;
+    if (isFirst && mayHaveAnswer(uid, bounds, worth)) return false;
     if (size > kLargest)
-        throw Error(ErrorCode::LimitsExceeded, "the call has more than " + std::to_string(kLargest) + " bytes");
-    if (line == lines_.end()) order_.push_back(uid);
-    lines_[uid].push_back(call);
-    ++size_;
-    check(sd_event_source_set_enabled(turn_.get(), SD_EVENT_ONESHOT), "turn the lines on");
-    // It comes when nothing is left to be read; or now, before all other sources: a deferred one counts as the oldest.
-    if (read_ >= kReadsPerTurn)
-        check(sd_event_source_set_priority(turn_.get(), SD_EVENT_PRIORITY_NORMAL), "put a turn first");
+        refuse(call, uid, bounds, "the call has more than " + std::to_string(kLargest) + " bytes");
+    else
+        add(uid, bounds, Entry{call, true, worth});
     return true;
 }
 
-void Lines::callNext() {
-    const auto line = lines_.find(order_.front());
-    const Message call = line->second.front();
-    check(sd_bus_enqueue_for_read(connection_.raw(), call.raw()), "take up a call again");
-    next_ = call.raw();
-    line->second.pop_front();
-    --size_;
-    order_.pop_front();
-    if (line->second.empty())
-        lines_.erase(line);
+/// Who wants no answer gets none, and costs no more than being read.
+void Lines::refuse(const Message& call, uid_t uid, const Bounds& bounds, const std::string& why) {
+    if (sd_bus_message_get_expect_reply(call.raw()) <= 0) return;
+    sd_bus_message* error = nullptr;
+    const std::string name(dbusName(ErrorCode::LimitsExceeded));
+    check(sd_bus_message_new_method_errorf(call.raw(), &error, name.c_str(), "%s", why.c_str()), "refuse a call");
+    const Message refusal = Message::adopt(error);
+    const auto line = lines_.find(uid);
+    if (line != lines_.end() && line->second.entries.size() - line->second.calls >= kMostRefusals)
+        check(sd_bus_send(connection_.raw(), refusal.raw(), nullptr), "refuse a call");
     else
-        order_.push_back(line->first);
+        add(uid, bounds, Entry{refusal, false, 1});
+}
+
+void Lines::add(uid_t uid, const Bounds& bounds, Entry entry) {
+    const auto [place, isNew] = lines_.try_emplace(uid);
+    Line& line = place->second;
+    line.bounds = bounds;
+    line.calls += entry.isCall;
+    line.entries.push_back(std::move(entry));
+    if (isNew) order_.push_back(uid);
+    if (order_.empty()) return;
+    check(sd_event_source_set_enabled(turn_.get(), SD_EVENT_ONESHOT), "turn the lines on");
+    // It comes when nothing is left to be read; or now, before all other sources: a deferred one counts as the oldest.
+    if (read_ >= kReadsBetweenTurns)
+        check(sd_event_source_set_priority(turn_.get(), SD_EVENT_PRIORITY_NORMAL), "put a turn first");
+}
+
+void Lines::callNext() {
+    while (!order_.empty()) {
+        const uid_t uid = order_.front();
+        Line& line = lines_.at(uid);
+        if (mayHaveAnswer(uid, line.bounds, line.entries.front().worth)) {
+            deliver(line.entries.front());
+            order_.pop_front();
+            line.calls -= line.entries.front().isCall;
+            line.entries.pop_front();
+            if (line.entries.empty())
+                lines_.erase(uid);
+            else
+                order_.push_back(uid);
+            return;
+        }
+        order_.pop_front();
+        line.resting = true;
+        if (!rest_) rest_ = addTimer(connection_.event(), kRest, onRested, this);
+    }
+}
+
+void Lines::deliver(const Entry& entry) {
+    if (entry.isCall) {
+        check(sd_bus_enqueue_for_read(connection_.raw(), entry.message.raw()), "take up a call again");
+        next_ = entry.message.raw();
+    } else {
+        check(sd_bus_send(connection_.raw(), entry.message.raw(), nullptr), "refuse a call");
+    }
 }
 
 int Lines::onTurn(sd_event_source* source, void* userdata) noexcept {
@@ -110,7 +172,16 @@ int Lines::onTurn(sd_event_source* source, void* userdata) noexcept {
     }
     self.read_ = 0;
     sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IDLE);
-    if (!self.empty()) sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    if (!self.order_.empty()) sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    return 0;
+}
+
+int Lines::onRested(sd_event_source*, std::uint64_t, void* userdata) noexcept {
+    Lines& self = *static_cast<Lines*>(userdata);
+    self.rest_.reset();
+    for (auto& [uid, line] : self.lines_)
+        if (std::exchange(line.resting, false)) self.order_.push_back(uid);
+    if (!self.order_.empty()) sd_event_source_set_enabled(self.turn_.get(), SD_EVENT_ONESHOT);
     return 0;
 }
 

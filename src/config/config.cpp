@@ -164,6 +164,8 @@ constexpr std::array kOptions{
            "how many calls of one connection are answered at a time"},
     Option{"limits", "calls-per-user", Count{&Config::callsPerUser, 1, 65536},
            "how many calls of one user other than root are answered at a time, over all connections"},
+    Option{"limits", "calls-per-second", Count{&Config::callsPerSecond, 1, 1000000},
+           "how many calls of one user other than root are answered in a second, after the first ones"},
     Option{"limits", "request-bytes", Count{&Config::requestBytes, 1024, 65536},
            "how many bytes the properties of one call may have"},
 };

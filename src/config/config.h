@@ -53,6 +53,7 @@ struct Config {
     std::uint32_t jobsPerUser = 8;
     std::uint32_t callsPerClient = 128;
     std::uint32_t callsPerUser = 256;
+    std::uint32_t callsPerSecond = 1000;
     std::uint32_t requestBytes = 65536;
 
     bool operator==(const Config&) const = default;

@@ -33,6 +33,7 @@ const std::vector<Flood> kFloods{
     {"no such method", [](const Client& c, const char* s) { return manager(c, s, "Flood"); }},
     {"no such object", [](const Client& c, const char* s) {
         return bus::methodCall(c.raw(), s, "/org/scopewright1/sandbox/none", kSandbox, "Stop"); }},
+    {"no such path", [](const Client& c, const char* s) { return bus::methodCall(c.raw(), s, "/none", kSandbox, "Stop"); }},
     {"GetManagedObjects", [](const Client& c, const char* s) {
         return bus::methodCall(c.raw(), s, kManagerPath, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects"); }},
     {"Explain, 60 kB", [](const Client& c, const char* s) { return large(c, s, "Explain"); }},

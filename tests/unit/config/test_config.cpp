@@ -134,6 +134,7 @@ TEST_CASE("every key of [limits] is read") {
     CHECK(good("[limits]\ngroups-per-user = 7").groupsPerUser == 7);
     CHECK(good("[limits]\ncalls-per-client = 5").callsPerClient == 5);
     CHECK(good("[limits]\ncalls-per-user = 6").callsPerUser == 6);
+    CHECK(good("[limits]\ncalls-per-second = 7").callsPerSecond == 7);
     CHECK(good("[limits]\njobs = 7").jobs == 7);
     CHECK(good("[limits]\njobs-per-user = 1").jobsPerUser == 1);
     CHECK(good("[limits]\nnew-groups-per-second = 8").newGroupsPerSecond == 8);
@@ -141,7 +142,8 @@ TEST_CASE("every key of [limits] is read") {
     CHECK(good("[daemon]\nwarn-of-remains = 10").warnOfRemains == 10);
     CHECK(good("[sandbox]\nrefuse-vulnerable-systemd = true").refuseVulnerableSystemd);
     CHECK_FALSE(Config{}.refuseVulnerableSystemd);
-    for (const char* key : {"calls-per-user", "jobs", "jobs-per-user", "new-groups-per-second", "new-groups-at-once"})
+    for (const char* key :
+         {"calls-per-user", "calls-per-second", "jobs", "jobs-per-user", "new-groups-per-second", "new-groups-at-once"})
         CHECK(bad("[limits]\n" + std::string(key) + " = 0").starts_with("2:"));
     CHECK(bad("[daemon]\nwarn-of-remains = 0").starts_with("2:"));
     CHECK(good("[limits]\nrequest-bytes = 1024").requestBytes == 1024);
@@ -400,6 +402,7 @@ TEST_CASE("what toToml writes loads as the same configuration") {
     other.groupsPerUser = 7;
     other.callsPerClient = 8;
     other.callsPerUser = 9;
+    other.callsPerSecond = 15;
     other.jobs = 10;
     other.jobsPerUser = 11;
     other.newGroupsPerSecond = 12;
