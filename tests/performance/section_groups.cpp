@@ -107,7 +107,8 @@ void groups(Figures& figures) {
     };
     if (offers(usual())) compare(figures, client, scope, "CreateCompatGroup", usual(), usual().limits);
     if (!offers(pages)) return;
-    // A compat group shows no such limits, as the configuration comes. A group for processes has its two bounds besides.
+    // A compat group shows no such limits, as the configuration comes. A group for processes has its two bounds
+    // besides.
     std::vector<Limit> six = pages.limits;
     six.push_back({"cgroup.max.depth", "8"});
     six.push_back({"cgroup.max.descendants", "1024"});

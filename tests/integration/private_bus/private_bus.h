@@ -42,7 +42,8 @@ public:
     /// A file in the directory that the daemon takes for /run.
     void configure(const std::string& toml) const;
 
-    /// From the next one on daemons ask the fake PID 1 on its own socket, as on a real system, and not through this bus.
+    /// From the next one on daemons ask the fake PID 1 on its own socket, as on a real system, and not through this
+    /// bus.
     void useSocket() const;
 
     /// The daemon, started by hand; ready when it owns its name.
