@@ -5,6 +5,8 @@
 #include "guest/guest.h"
 
 #include <chrono>
+#include <cstdlib>
+#include <string_view>
 
 using namespace scopewright::integration;
 using scopewright::Properties;
@@ -66,15 +68,24 @@ private:
     }
 
     void changed(sd_bus_message* m) {
-        char* name = nullptr;
-        if (sd_bus_path_decode(sd_bus_message_get_path(m), "/org/freedesktop/systemd1/unit", &name) <= 0) return;
-        const bool ours = name == unit_;
-        std::free(name);
+        char* decoded = nullptr;
+        if (sd_bus_path_decode(sd_bus_message_get_path(m), "/org/freedesktop/systemd1/unit", &decoded) <= 0) return;
+        const bool ours = decoded == unit_;
+        std::free(decoded);
         const char* interface = "";
         if (!ours || active || sd_bus_message_read(m, "s", &interface) <= 0) return;
-        Properties properties;
-        bus::readDictionary(m, properties);
-        active = textOf(properties, "ActiveState") == "active";
+        // They are more than a caller of ours may send at once.
+        if (sd_bus_message_enter_container(m, 'a', "{sv}") <= 0) return;
+        const char* name = "";
+        while (sd_bus_message_enter_container(m, 'e', "sv") > 0 && sd_bus_message_read(m, "s", &name) > 0) {
+            const char* state = "";
+            if (std::string_view(name) != "ActiveState") {
+                if (sd_bus_message_skip(m, "v") < 0) return;
+            } else if (sd_bus_message_read(m, "v", "s", &state) > 0) {
+                active = std::string_view(state) == "active";
+            }
+            if (sd_bus_message_exit_container(m) < 0) return;
+        }
         if (active) homeWhenActive = process_.controlGroup();
     }
 
