@@ -21,7 +21,7 @@ bool isInteractive(const bus::Message& call) {
 
 bus::Callers::Ticket Context::admit(const bus::Message& call) const {
     const std::optional<bus::Caller> caller = callers.known(sd_bus_message_get_sender(call.raw()));
-    return callers.admit(call, config.callsPerClient, caller ? mostCallsOf(caller->uid, config) : SIZE_MAX);
+    return callers.admit(call, config.callsPerClient, caller ? boundsOf(caller->uid, config).waiting : SIZE_MAX);
 }
 
 async::Task<auth::Verdict> Context::ask(bus::Message call, uid_t user, const char* action,
@@ -94,14 +94,9 @@ void Context::attach(const sandbox::Key& key, const std::string& group, const Pr
     sandboxes.attach(key, group, std::move(parsed), caller.uid);
 }
 
-std::size_t mostCallsOf(uid_t user, const config::Config& config) {
-    return sandbox::isAdministrator(user) ? SIZE_MAX : config.callsPerUser;
-}
-
 bus::Lines::Bounds boundsOf(uid_t user, const config::Config& config) {
-    const std::size_t most = mostCallsOf(user, config);
-    if (sandbox::isAdministrator(user)) return bus::Lines::Bounds{most, 0, 0};
-    return bus::Lines::Bounds{most, config.callsPerSecond, config.callsPerUser};
+    if (sandbox::isAdministrator(user)) return bus::Lines::Bounds{SIZE_MAX, 0, 0};
+    return bus::Lines::Bounds{config.callsPerUser, config.callsPerSecond, config.callsPerUser};
 }
 
 void requireSamePids(const bus::Caller& caller) {

@@ -72,9 +72,8 @@ private:
     async::Task<auth::Verdict> ask(bus::Message call, uid_t user, const char* action, auth::Details details) const;
 };
 
-/// How many calls of that user may wait for their answers, over all connections.
-std::size_t mostCallsOf(uid_t user, const config::Config& config);
-/// The same while they stand in line, and how many answers the user may have.
+/// How many calls of that user may wait for their answers, over all connections, and how many answers the user may
+/// have.
 bus::Lines::Bounds boundsOf(uid_t user, const config::Config& config);
 
 /// NotSupported unless numbers of processes mean the same to the caller as here.

@@ -23,10 +23,9 @@ class Lines {
 public:
     /// What a user may have.
     struct Bounds {
-        std::size_t waiting; ///< calls in the line
-        std::uint32_t
-            perSecond; ///< answers, after the first `atOnce`; one to a long call counts as several; 0: no bound
-        std::uint32_t atOnce;
+        std::size_t waiting;     ///< calls
+        std::uint32_t perSecond; ///< answers, one to a long call counts as several; 0: no bound
+        std::uint32_t atOnce;    ///< answers before that counts
     };
 
     explicit Lines(Connection& connection);

@@ -93,9 +93,8 @@ void writeFiles(const cgroup::Group& group, const std::vector<limits::FileValue>
 
 void restoreFiles(const cgroup::Group& group, const std::string& path, const std::vector<limits::FileValue>& files,
                   std::map<std::string, std::string>& stubborn) {
-    const std::vector<std::string> available = group.controllers();
     for (const limits::FileValue& file : limits::inOrder(files, true)) {
-        if (!file.property.empty() || (!file.controller.empty() && !has(available, file.controller))) continue;
+        if (!file.property.empty()) continue;
         if (!file.ifAbsent.empty() && group.read(file.ifAbsent.c_str())) continue;
         const std::optional<std::string> before = group.read(file.file.c_str());
         if (!before || limits::holds(file, *before)) continue;

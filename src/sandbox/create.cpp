@@ -137,6 +137,7 @@ Properties Sandboxes::scopeProperties(const SandboxSpec& spec, const limits::Sco
 async::Task<void> Sandboxes::launch(SandboxSpec& spec) {
     limits::ScopePlan plan;
     std::optional<std::vector<limits::Skip>> skipped;
+    const std::string expected = expectedPath(host_, spec);
     std::string path;
     for (int attempt = 1; path.empty(); ++attempt) {
         for (bool started = false; !started;) {
@@ -145,21 +146,17 @@ async::Task<void> Sandboxes::launch(SandboxSpec& spec) {
             const Properties properties = scopeProperties(spec, plan);
             skipped.reset();
             async::Task<void> call = startUnit(spec, properties, [&] {
-                if (!skipped) skipped = furnishEarly(spec, plan);
+                if (!skipped) skipped = furnishEarly(spec, plan, expected);
             });
             started = co_await enforcer_.taken(std::move(call), plan.properties);
         }
-        if (skipped && allIn(expectedPath(host_, spec) + "/" + kPayload, spec.processes)) {
-            settleIn(spec, expectedPath(host_, spec), std::move(*skipped));
+        if (skipped && allIn(expected + "/" + kPayload, spec.processes)) {
+            settleIn(spec, expected, std::move(*skipped));
             co_return;
         }
         path = co_await verify(spec, attempt);
     }
-    const std::optional<cgroup::Group> scope = host_.root.open(path);
-    if (!scope) throw Error(ErrorCode::UnitFailed, "unit " + quoted(spec.unit) + " ended right after its start");
-    Undo unneeded = Undo::unneeded();
-    const Furnishing furnishing{spec.record, spec.resources, plan, spec.strict};
-    skipped = furnish(host_, *scope, path, furnishing, unneeded);
+    skipped = furnishAt(path, spec, plan);
 
     const std::string payload = path + "/" + kPayload;
     for (const Process& process : spec.processes)
@@ -169,19 +166,22 @@ async::Task<void> Sandboxes::launch(SandboxSpec& spec) {
     settleIn(spec, path, std::move(*skipped));
 }
 
+std::vector<limits::Skip> Sandboxes::furnishAt(const std::string& path, const SandboxSpec& spec,
+                                               const limits::ScopePlan& plan) const {
+    const std::optional<cgroup::Group> scope = host_.root.open(path);
+    if (!scope) throw Error(ErrorCode::UnitFailed, "unit " + quoted(spec.unit) + " ended right after its start");
+    Undo unneeded = Undo::unneeded();
+    return furnish(host_, *scope, path, Furnishing{spec.record, spec.resources, plan, spec.strict}, unneeded);
+}
+
 /// PID 1 moves the processes, tells all who listen what has changed of the unit, which takes it as long as furnishing
 /// takes us, and then says that the job is over. Whatever is not as expected, or fails, is looked at and done again
 /// then.
-std::optional<std::vector<limits::Skip>> Sandboxes::furnishEarly(const SandboxSpec& spec,
-                                                                 const limits::ScopePlan& plan) const {
-    const std::string path = expectedPath(host_, spec);
-    if (!allIn(path, spec.processes)) return std::nullopt;
+std::optional<std::vector<limits::Skip>> Sandboxes::furnishEarly(const SandboxSpec& spec, const limits::ScopePlan& plan,
+                                                                 const std::string& expected) const {
+    if (!allIn(expected, spec.processes)) return std::nullopt;
     try {
-        const std::optional<cgroup::Group> scope = host_.root.open(path);
-        if (!scope) return std::nullopt;
-        Undo unneeded = Undo::unneeded();
-        const Furnishing furnishing{spec.record, spec.resources, plan, spec.strict};
-        return furnish(host_, *scope, path, furnishing, unneeded);
+        return furnishAt(expected, spec, plan);
     } catch (const std::exception& error) {
         log::debug("unit " + spec.unit + " cannot be furnished while it starts: " + error.what());
         return std::nullopt;
@@ -247,7 +247,8 @@ async::Task<std::string> Sandboxes::verify(SandboxSpec& spec, int attempt) {
     requireAlive(spec.processes);
     // Nobody but PID 1 can have said that the job is done, and the kernel has the processes where that puts them: there
     // is nothing left to ask.
-    if (host_.systemd.direct() && allIn(expectedPath(host_, spec), spec.processes)) co_return expectedPath(host_, spec);
+    std::string expected = expectedPath(host_, spec);
+    if (host_.systemd.direct() && allIn(expected, spec.processes)) co_return expected;
     std::optional<systemd::Unit> unit = co_await host_.systemd.inspect(spec.unit);
     const bool ours = unit && state::readRecord(unit->description).record == spec.record;
     if ((!unit || (ours && unit->ended())) && attempt < kMostAttempts) co_return "";

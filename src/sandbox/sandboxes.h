@@ -101,7 +101,10 @@ private:
     Properties scopeProperties(const SandboxSpec& spec, const limits::ScopePlan& plan) const;
     async::Task<void> launch(SandboxSpec& spec);
     async::Task<void> startUnit(SandboxSpec& spec, const Properties& properties, std::function<void()> news);
-    std::optional<std::vector<limits::Skip>> furnishEarly(const SandboxSpec& spec, const limits::ScopePlan& plan) const;
+    std::vector<limits::Skip> furnishAt(const std::string& path, const SandboxSpec& spec,
+                                        const limits::ScopePlan& plan) const;
+    std::optional<std::vector<limits::Skip>> furnishEarly(const SandboxSpec& spec, const limits::ScopePlan& plan,
+                                                          const std::string& expected) const;
     async::Task<bool> startedAfterAll(SandboxSpec& spec);
     async::Task<std::string> verify(SandboxSpec& spec, int attempt);
     async::Task<void> leadBack(SandboxSpec& spec);

@@ -130,10 +130,7 @@ void FakeSystemd::remove(const std::string& name) {
     if (!unit->controlGroup.empty()) tree_.remove(unit->controlGroup);
     units_.erase(name);
     log_.push_back("UnitRemoved " + name);
-    char* path = nullptr;
-    sd_bus_path_encode("/org/freedesktop/systemd1/unit", name.c_str(), &path);
-    if (!quiet) emit(kUniqueName, "UnitRemoved", "so", name.c_str(), path);
-    std::free(path);
+    if (!quiet) emit(kUniqueName, "UnitRemoved", "so", name.c_str(), pathOf(name).c_str());
 }
 
 void FakeSystemd::endJob(Unit& unit, const std::string& result, bool announce) {
@@ -234,12 +231,8 @@ void FakeSystemd::finishStop(const std::string& name) {
 void FakeSystemd::reload() {
     emit(kUniqueName, "Reloading", "b", 1);
     for (const char* member : {"UnitRemoved", "UnitNew"})
-        for (const auto& [name, unit] : units_) {
-            char* path = nullptr;
-            sd_bus_path_encode("/org/freedesktop/systemd1/unit", name.c_str(), &path);
-            if (!quiet) emit(kUniqueName, member, "so", name.c_str(), path);
-            std::free(path);
-        }
+        for (const auto& [name, unit] : units_)
+            if (!quiet) emit(kUniqueName, member, "so", name.c_str(), pathOf(name).c_str());
     emit(kUniqueName, "Reloading", "b", 0);
 }
 

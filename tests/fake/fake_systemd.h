@@ -51,6 +51,9 @@ struct Unit {
     std::string text(const std::string& property) const;
 };
 
+/// The object of the unit of that name.
+std::string pathOf(const std::string& unit);
+
 /// Is `word` one of the words of the unit's name?
 bool says(const std::string& name, const std::string& word);
 

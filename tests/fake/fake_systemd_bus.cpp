@@ -69,14 +69,6 @@ bool isScopeName(const std::string& name) {
            name.find_first_not_of(kAllowed) == std::string::npos;
 }
 
-std::string pathOf(const std::string& unit) {
-    char* path = nullptr;
-    checked(sd_bus_path_encode(kUnitPrefix, unit.c_str(), &path));
-    const std::string copy = path;
-    std::free(path);
-    return copy;
-}
-
 std::string jobPath(std::uint32_t job) {
     return job == 0 ? "/" : "/org/freedesktop/systemd1/job/" + std::to_string(job);
 }

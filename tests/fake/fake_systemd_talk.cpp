@@ -20,6 +20,14 @@ constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
 
 } // namespace
 
+std::string pathOf(const std::string& unit) {
+    char* path = nullptr;
+    bus::check(sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit.c_str(), &path), "encode a path");
+    const std::string copy = path;
+    std::free(path);
+    return copy;
+}
+
 void FakeSystemd::attach(sd_bus* bus, bool direct) {
     detach();
     bus_ = sd_bus_ref(bus);
@@ -95,11 +103,10 @@ void FakeSystemd::emit(const char* sender, const char* member, const char* types
 
 /// PropertiesChanged of the unit, which comes before any word about its job.
 void FakeSystemd::tellOf(const Unit& unit) {
-    char* path = nullptr;
-    bus::check(sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit.name.c_str(), &path), "encode a path");
+    const std::string path = pathOf(unit.name);
     for (const auto& [connection, slot] : guests_) {
         sd_bus_message* signal = nullptr;
-        bus::check(sd_bus_message_new_signal(connection, &signal, path, "org.freedesktop.DBus.Properties",
+        bus::check(sd_bus_message_new_signal(connection, &signal, path.c_str(), "org.freedesktop.DBus.Properties",
                                              "PropertiesChanged"),
                    "make a signal");
         bus::check(sd_bus_message_append(signal, "sa{sv}as", "org.freedesktop.systemd1.Unit", 1, "ActiveState", "s",
@@ -107,7 +114,6 @@ void FakeSystemd::tellOf(const Unit& unit) {
                    "fill a message");
         send(signal, kUniqueName);
     }
-    std::free(path);
 }
 
 } // namespace scopewright::fake

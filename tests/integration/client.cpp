@@ -38,6 +38,15 @@ const Answer& Answer::must() const {
     return *this;
 }
 
+bus::BusHandle connectToPid1() {
+    sd_bus* raw = nullptr;
+    bus::check(sd_bus_new(&raw), "make a connection");
+    bus::BusHandle bus(raw);
+    bus::check(sd_bus_set_address(raw, "unix:path=/run/systemd/private"), "name PID 1's socket");
+    bus::check(sd_bus_start(raw), "connect to PID 1");
+    return bus;
+}
+
 Client::Client(uid_t uid) : bus_(connect(uid)) {}
 
 std::string Client::name() const {

@@ -14,6 +14,9 @@
 
 namespace scopewright::integration {
 
+/// A connection to PID 1's own socket, as systemctl has it when it is root.
+bus::BusHandle connectToPid1();
+
 inline constexpr const char* kManagerPath = "/org/scopewright1";
 inline constexpr const char* kManager = "org.scopewright1.Manager";
 inline constexpr const char* kSandbox = "org.scopewright1.Sandbox";

@@ -5,6 +5,8 @@
 namespace scopewright::integration {
 
 inline constexpr const char* kInvalid = "org.freedesktop.DBus.Error.InvalidArgs";
+inline constexpr const char* kDenied = "org.freedesktop.DBus.Error.AccessDenied";
+inline constexpr const char* kChallenge = "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired";
 inline constexpr const char* kLimits = "org.freedesktop.DBus.Error.LimitsExceeded";
 inline constexpr const char* kNoProcess = "org.freedesktop.DBus.Error.UnixProcessIdUnknown";
 inline constexpr const char* kNotAllowed = "org.scopewright1.Error.PropertyNotAllowed";

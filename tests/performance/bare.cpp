@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include "bus/codec.h"
+#include "client.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -18,15 +19,6 @@ namespace {
 
 constexpr const char* kManagerPath = "/org/freedesktop/systemd1";
 constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
-
-bus::BusHandle openPrivate() {
-    sd_bus* raw = nullptr;
-    bus::check(sd_bus_new(&raw), "make a connection");
-    bus::BusHandle bus(raw);
-    bus::check(sd_bus_set_address(raw, "unix:path=/run/systemd/private"), "name PID 1's socket");
-    bus::check(sd_bus_start(raw), "connect to PID 1");
-    return bus;
-}
 
 bus::BusHandle openBus() {
     sd_bus* raw = nullptr;
@@ -49,6 +41,10 @@ void writeTo(const std::string& path, std::string_view text) {
     if (!fd || ::write(fd.value(), text.data(), text.size()) < 0) throw errnoError("write " + path, errno);
 }
 
+std::string unitOf(const std::string& sandbox) {
+    return "scopewright-0-" + sandbox + ".scope";
+}
+
 std::string directoryOf(const std::string& unit) {
     return std::string("/sys/fs/cgroup/") + kSlice + "/" + unit;
 }
@@ -65,7 +61,7 @@ void moveToLeaf(const std::string& unit, pid_t pid) {
     if (!wanted.empty()) writeTo(scope + "/cgroup.subtree_control", wanted);
 }
 
-Bare::Bare(Transport transport) : bus_(transport == Transport::Bus ? openBus() : openPrivate()) {
+Bare::Bare(Transport transport) : bus_(transport == Transport::Bus ? openBus() : integration::connectToPid1()) {
     sd_bus_slot* slot = nullptr;
     bus::check(sd_bus_add_match(bus_.get(), &slot,
                                 "type='signal',path='/org/freedesktop/systemd1',"

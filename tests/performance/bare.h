@@ -23,6 +23,8 @@ enum class Transport {
 
 /// With one write(2) to a file that is there.
 void writeTo(const std::string& path, std::string_view text);
+/// The unit that the daemon makes of a sandbox of root's.
+std::string unitOf(const std::string& sandbox);
 /// Where the scope's directory is.
 std::string directoryOf(const std::string& unit);
 /// The leaf in it, the process in the leaf, and its controllers passed on: what every side does.

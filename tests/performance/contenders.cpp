@@ -96,7 +96,7 @@ public:
     double stop(const std::string& name) override {
         return timed([&] { client_.manager("StopSandbox", name).must(); });
     }
-    std::string unit(const std::string& name) const override { return "scopewright-0-" + name + ".scope"; }
+    std::string unit(const std::string& name) const override { return unitOf(name); }
 
 private:
     integration::Client client_;

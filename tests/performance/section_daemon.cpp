@@ -16,7 +16,7 @@ namespace {
 void createMany(const integration::Client& client, std::deque<Payload>& payloads, int count) {
     while (payloads.size() < static_cast<std::size_t>(count)) {
         const std::string name = "m" + std::to_string(payloads.size());
-        payloads.emplace_back("scopewright-0-" + name + ".scope");
+        payloads.emplace_back(unitOf(name));
         client.send(createRequest(client, name, payloads.back().pid())).must();
         for (const char* group : {"one", "two"})
             client.manager("CreateCompatGroup", name, std::string(group), Properties{}, std::uint64_t{0}).must();

@@ -65,7 +65,7 @@ Samples measure(int count, const std::function<bool()>& act) {
 
 class Victim {
 public:
-    Victim() : payload_(unit(kSandbox)) { client_.send(createRequest(client_, kSandbox, payload_.pid())).must(); }
+    Victim() : payload_(unitOf(kSandbox)) { client_.send(createRequest(client_, kSandbox, payload_.pid())).must(); }
 
     Samples bus() const {
         return measure(kCalls, [this] { return client_.bus("GetId").ok(); });
@@ -81,7 +81,7 @@ public:
         std::array<Samples, 2> samples;
         measure(kSandboxes, [&] {
             const std::string name = "f" + std::to_string(made_++);
-            const Payload payload(unit(name));
+            const Payload payload(unitOf(name));
             bool done = true;
             samples[0].add(timed([&] { done = client_.send(createRequest(client_, name, payload.pid())).ok(); }));
             samples[1].add(timed([&] { done = client_.manager("StopSandbox", name).ok() && done; }));
@@ -100,7 +100,6 @@ private:
     static constexpr int kCalls = 300;
     static constexpr int kSandboxes = 40;
 
-    static std::string unit(const std::string& name) { return "scopewright-0-" + name + ".scope"; }
     bus::Message getRequest(const char* service) const {
         return bus::methodCall(client_.raw(), service, integration::kManagerPath, integration::kManager, "GetSandbox",
                                kSandbox);

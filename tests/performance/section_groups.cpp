@@ -95,7 +95,7 @@ void compare(Figures& figures, const integration::Client& client, const std::str
 
 void groups(Figures& figures) {
     integration::Client client;
-    const std::string unit = std::string("scopewright-0-") + kSandbox + ".scope";
+    const std::string unit = unitOf(kSandbox);
     const std::string scope = directoryOf(unit) + "/";
     Payload payload(unit);
     const Wanted pages = hugePages();

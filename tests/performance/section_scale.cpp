@@ -75,7 +75,7 @@ void scale(Figures& figures) {
     for (const int present : {10, 1000, kMany}) {
         while (payloads.size() < static_cast<std::size_t>(present)) {
             const std::string name = "p" + std::to_string(payloads.size());
-            payloads.emplace_back("scopewright-0-" + name + ".scope");
+            payloads.emplace_back(unitOf(name));
             client.send(createRequest(client, name, payloads.back().pid())).must();
         }
         all.push_back(measure(client, *floor, *ours, present));

@@ -63,7 +63,7 @@ void comparePrograms(Figures& figures) {
         ::poll(nullptr, 0, kPauseMilliseconds);
         run.add(program({"systemd-run", "--scope", "--quiet", "--slice", kSlice, "--unit", unit.c_str(), "true"}));
         const std::string id = "p" + std::to_string(round);
-        Payload payload("scopewright-0-" + id + ".scope");
+        Payload payload(unitOf(id));
         ::poll(nullptr, 0, kPauseMilliseconds);
         const std::string pid = std::to_string(payload.pid());
         call.add(

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from . import build
-from .console import say, show, step, tail
+from .console import say, say_why, show, step, tail
 from .places import CHECKOUT, cache
 from .process import CommandFailed, Stopped, run_logged, stop_on_signals
 from .report import Tally
@@ -155,8 +155,7 @@ def main(argv):
     try:
         results = run(tree().make([PROGRAM]), wanted, options.seconds, options.jobs, learn=True)
     except CommandFailed as failure:
-        say(str(failure))
-        show(tail(failure.log) if failure.log else "")
+        say_why(str(failure), failure.log)
         return 1
     except Stopped:
         say("stopped")

@@ -87,16 +87,25 @@ int moveInto(const std::string& controlGroup, pid_t pid) {
     return writeFile(controlGroup, "cgroup.procs", std::to_string(pid));
 }
 
-int tryStartIn(int directory) {
+pid_t startIn(int directory) {
     clone_args arguments{};
     arguments.flags = CLONE_INTO_CGROUP;
     arguments.exit_signal = SIGCHLD;
     arguments.cgroup = static_cast<std::uint64_t>(directory);
     const long pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
-    if (pid == 0) ::_exit(0);
-    const int error = errno;
-    if (pid > 0) ::waitpid(static_cast<pid_t>(pid), nullptr, 0);
-    return pid < 0 ? error : 0;
+    if (pid == 0) {
+        ::pause();
+        ::_exit(0);
+    }
+    return static_cast<pid_t>(pid);
+}
+
+int tryStartIn(int directory) {
+    const pid_t pid = startIn(directory);
+    if (pid < 0) return errno;
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    return 0;
 }
 
 std::vector<std::string> wordsOf(const std::string& text) {

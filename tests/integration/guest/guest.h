@@ -34,8 +34,10 @@ std::optional<std::string> readFile(const std::string& controlGroup, const char*
 /// 0 or an errno.
 int writeFile(const std::string& controlGroup, const char* attribute, const std::string& value);
 int moveInto(const std::string& controlGroup, pid_t pid);
-/// clone3(2) into an open directory: 0, or the errno with which the kernel refuses a process that would begin its life
-/// there.
+/// A process that begins its life, and sleeps, in the group whose directory this is; -1 and errno if it cannot.
+pid_t startIn(int directory);
+/// The same, of which nothing is left: 0, or the errno with which the kernel refuses a process that would begin its
+/// life there.
 int tryStartIn(int directory);
 std::vector<std::string> wordsOf(const std::string& text);
 /// Only in a machine are there all controllers, device programs and the kernel's own processes. A test that asks for

@@ -39,6 +39,11 @@ bool Polkit::hasRules() {
     return ::access("/usr/lib/polkit-1/polkitd", X_OK) == 0;
 }
 
+bus::Message withLeaveToAsk(bus::Message call) {
+    bus::check(sd_bus_message_set_allow_interactive_authorization(call.raw(), 1), "let somebody be asked");
+    return call;
+}
+
 Polkit::Polkit(const Guest& guest, const std::string& rules) : guest_(guest) {
     if (!whyNot().empty()) throw std::runtime_error(whyNot());
     setRules(rules);

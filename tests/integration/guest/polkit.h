@@ -8,6 +8,9 @@
 
 namespace scopewright::integration {
 
+/// `call`, whose caller lets somebody be asked for a password.
+bus::Message withLeaveToAsk(bus::Message call);
+
 /// Runs as long as it is there, with these rules before those that are installed.
 class Polkit {
 public:

@@ -22,7 +22,6 @@ using scopewright::Properties;
 
 namespace {
 
-constexpr const char* kDenied = "org.freedesktop.DBus.Error.AccessDenied";
 const std::uint64_t kNoFlags = 0;
 
 using Pids = std::vector<std::uint32_t>;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What those can do who are not root: nothing.
 #include "catch.h"
+#include "error_names.h"
 #include "guest/forged_signals.h"
 #include "guest/guest.h"
 
@@ -15,8 +16,6 @@ namespace bus = scopewright::bus;
 namespace {
 
 constexpr uid_t kNobody = 65534;
-constexpr const char* kDenied = "org.freedesktop.DBus.Error.AccessDenied";
-constexpr const char* kNoSandbox = "org.scopewright1.Error.NoSuchSandbox";
 
 /// A policy that lets nobody's calls through, as an administrator may write one: then the daemon itself decides.
 class Relaxed {

@@ -13,8 +13,6 @@ namespace bus = scopewright::bus;
 
 namespace {
 
-constexpr const char* kDenied = "org.freedesktop.DBus.Error.AccessDenied";
-constexpr const char* kChallenge = "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired";
 constexpr const char* kCreate = "org.scopewright1.create-sandbox";
 constexpr const char* kReload = "org.scopewright1.reload";
 
@@ -24,11 +22,6 @@ std::string asking(const std::string& kept = "none") {
            "polkit.addRule(function(action, subject) {\n"
            "    return action.id == \"" +
            kept + "\" ? polkit.Result.AUTH_ADMIN_KEEP : polkit.Result.NOT_HANDLED;\n});\n";
-}
-
-bus::Message withLeaveToAsk(bus::Message call) {
-    bus::check(sd_bus_message_set_allow_interactive_authorization(call.raw(), 1), "let somebody be asked");
-    return call;
 }
 
 /// A unit's name of the caller's choice takes an administrator's word.

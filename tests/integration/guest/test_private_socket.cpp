@@ -23,13 +23,8 @@ constexpr const char* kPid1Manager = "org.freedesktop.systemd1.Manager";
 class Listener {
 public:
     Listener(std::string unit, const Child& process) : unit_(std::move(unit)), process_(process) {
-        sd_bus* raw = nullptr;
-        bus::check(sd_bus_new(&raw), "make a connection");
-        bus_.reset(raw);
-        bus::check(sd_bus_set_address(raw, "unix:path=/run/systemd/private"), "name PID 1's socket");
-        bus::check(sd_bus_start(raw), "connect to PID 1");
         sd_bus_slot* slot = nullptr;
-        bus::check(sd_bus_add_filter(raw, &slot, onMessage, this), "look at messages");
+        bus::check(sd_bus_add_filter(bus_.get(), &slot, onMessage, this), "look at messages");
         filter_.reset(slot);
     }
 
@@ -91,7 +86,7 @@ private:
 
     const std::string unit_;
     const Child& process_;
-    bus::BusHandle bus_;
+    bus::BusHandle bus_ = connectToPid1();
     bus::Slot filter_;
 };
 

@@ -29,8 +29,6 @@ namespace bus = scopewright::bus;
 
 namespace {
 
-constexpr const char* kDenied = "org.freedesktop.DBus.Error.AccessDenied";
-constexpr const char* kChallenge = "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired";
 const std::uint64_t kNoFlags = 0;
 
 using Pids = std::vector<std::uint32_t>;

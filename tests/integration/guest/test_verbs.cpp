@@ -4,9 +4,7 @@
 #include "guest/guest.h"
 
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <sched.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -39,20 +37,6 @@ std::string makeProcessGroup(const Guest& guest, const std::string& name) {
 
 Answer adopt(const Guest& guest, const std::string& unit, const Properties& properties = {}) {
     return guest.client.manager("AdoptSandbox", "web", unit, properties, std::uint64_t{0});
-}
-
-/// A process that begins its life in the group whose directory this is.
-pid_t startIn(int directory) {
-    clone_args arguments{};
-    arguments.flags = CLONE_INTO_CGROUP;
-    arguments.exit_signal = SIGCHLD;
-    arguments.cgroup = static_cast<std::uint64_t>(directory);
-    const long pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
-    if (pid == 0) {
-        ::pause();
-        ::_exit(0);
-    }
-    return static_cast<pid_t>(pid);
 }
 
 } // namespace

@@ -13,9 +13,7 @@ constexpr std::time_t kTenYears = 10L * 365 * 86400;
 
 /// A start, a job that hangs and an end, each with the jump in the middle of it.
 void live(clockid_t clock, std::time_t seconds) {
-    config::Config config = fake::DaemonWorld::quick();
-    config.jobTimeout = 300ms;
-    Bench bench(config);
+    Bench bench(patience(300ms));
     Child& child = bench.child();
     Child& hanging = bench.child();
     Pending slow = bench.create("a-slow", pids(child));

@@ -31,12 +31,6 @@ void write(Bench& bench, const std::string& controlGroup, const char* text) {
     REQUIRE(group->write("cgroup.freeze", text));
 }
 
-config::Config patience(std::chrono::milliseconds time) {
-    config::Config config = fake::DaemonWorld::quick();
-    config.jobTimeout = time;
-    return config;
-}
-
 } // namespace
 
 TEST_CASE("on a kernel that cannot freeze all but that works", "[fault-43]") {

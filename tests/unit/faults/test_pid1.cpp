@@ -12,12 +12,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-config::Config patience(std::chrono::milliseconds time) {
-    config::Config config = fake::DaemonWorld::quick();
-    config.jobTimeout = time;
-    return config;
-}
-
 void untilAsked(Bench& bench, const std::string& id) {
     REQUIRE(bench.until([&] { return bench.systemd.find(bench.unitOf(id)) != nullptr; }));
 }

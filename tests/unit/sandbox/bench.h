@@ -19,6 +19,13 @@ using fake::with;
 using Pending = fake::Pending;
 using Lines = std::vector<std::string>;
 
+/// For a PID 1 that keeps us waiting.
+inline config::Config patience(std::chrono::milliseconds time) {
+    config::Config config = fake::DaemonWorld::quick();
+    config.jobTimeout = time;
+    return config;
+}
+
 class Bench : public fake::DaemonWorld {
 public:
     using DaemonWorld::DaemonWorld;
@@ -74,6 +81,17 @@ public:
         CHECK(after.sandboxes == before.sandboxes);
         CHECK(after.places == before.places);
         CHECK(emitted("SandboxNew") + emitted("SandboxRemoved") == news);
+    }
+
+    /// Nothing of the sandbox is left, its process is where it came from and lives.
+    void checkNothingLeft(const Child& process, const std::string& home, const std::string& id) {
+        CHECK(process.alive());
+        CHECK(process.controlGroup() == home);
+        CHECK(systemd.names().empty());
+        CHECK_FALSE(tree().exists(scopeOf(id)));
+        CHECK(list().empty());
+        CHECK(emitted("SandboxNew") == 0);
+        CHECK(emitted("SandboxRemoved") == 0);
     }
 
     std::string state(const std::string& id) { return property(path(id), kSandbox, "State"); }

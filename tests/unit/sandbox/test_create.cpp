@@ -12,26 +12,9 @@ using scopewright::fake::Unit;
 
 namespace {
 
-config::Config patience(std::chrono::milliseconds time) {
-    config::Config config = fake::DaemonWorld::quick();
-    config.jobTimeout = time;
-    return config;
-}
-
 /// Waits until PID 1 has been asked for the unit.
 void untilAsked(Bench& bench, const std::string& unit) {
     REQUIRE(bench.until([&] { return bench.systemd.logged("StartTransientUnit " + unit) > 0; }));
-}
-
-/// Nothing of the sandbox is left, its process is where it came from and lives.
-void nothingLeft(Bench& bench, const Child& child, const std::string& source, const std::string& id) {
-    CHECK(child.alive());
-    CHECK(child.controlGroup() == source);
-    CHECK(bench.systemd.names().empty());
-    CHECK_FALSE(bench.tree().exists(bench.scopeOf(id)));
-    CHECK(bench.list().empty());
-    CHECK(bench.emitted("SandboxNew") == 0);
-    CHECK(bench.emitted("SandboxRemoved") == 0);
 }
 
 } // namespace
@@ -180,7 +163,7 @@ TEST_CASE("a failed start job is UnitFailed, and the process is where it was", "
         Child& child = bench.child();
         const std::string source = child.controlGroup();
         REFUSED(bench, bench.create(id, pids(child)), ours("UnitFailed"));
-        nothingLeft(bench, child, source, id);
+        bench.checkNothingLeft(child, source, id);
     }
 }
 
@@ -193,7 +176,7 @@ TEST_CASE("a scope that does not hold the process is UnitFailed", "[fault-39][at
         const std::string source = child.controlGroup();
         CHECK(bench.answer(bench.create(id, pids(child)))->error == ours("UnitFailed"));
         bench.settle();
-        nothingLeft(bench, child, source, id);
+        bench.checkNothingLeft(child, source, id);
     }
 }
 
@@ -216,7 +199,7 @@ TEST_CASE("a start job that hangs is a Timeout; the scope is not stopped before 
         bench.systemd.release(unit, result);
         REQUIRE(bench.until([&] { return bench.service().idle(); }));
         bench.settle();
-        nothingLeft(bench, child, source, "a-hang");
+        bench.checkNothingLeft(child, source, "a-hang");
     }
 }
 
@@ -232,7 +215,7 @@ TEST_CASE("processes that a hanging job has moved are led back when the answer s
     bench.systemd.release(unit);
     REQUIRE(bench.until([&] { return bench.service().idle(); }));
     bench.settle();
-    nothingLeft(bench, child, source, "a-hangmoved");
+    bench.checkNothingLeft(child, source, "a-hangmoved");
 }
 
 TEST_CASE("PID 1's refusal changes nothing") {
@@ -249,7 +232,7 @@ TEST_CASE("PID 1's refusal changes nothing") {
         bench.systemd.refusal = said;
         Child& child = bench.child();
         REFUSED(bench, bench.create("a-refuse", pids(child)), answered);
-        nothingLeft(bench, child, child.controlGroup(), "a-refuse");
+        bench.checkNothingLeft(child, child.controlGroup(), "a-refuse");
     }
 }
 
@@ -260,7 +243,7 @@ TEST_CASE("a PID 1 that does not answer is SystemdUnavailable, and nothing has h
     const std::string source = child.controlGroup();
     CHECK(bench.answer(bench.create("a-silent", pids(child)))->error == ours("SystemdUnavailable"));
     REQUIRE(bench.until([&] { return bench.service().idle(); }));
-    nothingLeft(bench, child, source, "a-silent");
+    bench.checkNothingLeft(child, source, "a-silent");
 }
 
 TEST_CASE("a scope that started though its answer was lost is the sandbox that was asked for", "[fault-2][fault-14]") {

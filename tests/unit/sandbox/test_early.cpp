@@ -16,7 +16,7 @@ namespace {
 /// Only on its own socket is what PID 1 tells of a unit believed.
 class SocketBench : public Bench {
 public:
-    explicit SocketBench(std::chrono::milliseconds patience = 2s) : Bench(within(patience)) {
+    explicit SocketBench(const config::Config& config = quick()) : Bench(config) {
         useSocket(socket.path());
         restart();
     }
@@ -30,25 +30,14 @@ public:
         return request;
     }
 
+    /// … once all that the request began is over.
     void checkNothingLeft(const Child& process, const std::string& home, const std::string& id) {
         REQUIRE(until([&] { return service().idle(); }));
         settle();
-        CHECK(process.alive());
-        CHECK(process.controlGroup() == home);
-        CHECK(systemd.names().empty());
-        CHECK_FALSE(tree().exists(scopeOf(id)));
-        CHECK(list().empty());
-        CHECK(emitted("SandboxNew") == 0);
+        Bench::checkNothingLeft(process, home, id);
     }
 
     fake::PrivateSocket socket{systemd, event()};
-
-private:
-    static config::Config within(std::chrono::milliseconds patience) {
-        config::Config config = quick();
-        config.jobTimeout = patience;
-        return config;
-    }
 };
 
 } // namespace
@@ -104,7 +93,7 @@ TEST_CASE("a start that fails after all leads processes back out of the payload"
 
 TEST_CASE("a start that is not over in time has its processes led back out of the payload at once", "[fault-16]") {
     NEEDS_CGROUPS();
-    SocketBench bench(60ms);
+    SocketBench bench(patience(60ms));
     Child& child = bench.child();
     const std::string home = child.controlGroup();
     const std::string unit = bench.unitOf("a-hangmoved");

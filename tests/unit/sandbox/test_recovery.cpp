@@ -539,9 +539,7 @@ TEST_CASE("a systemd that is too old, or has no version, is no place to start", 
 
 TEST_CASE("a PID 1 that does not answer at the start is no reason to hang", "[fault-15]") {
     NEEDS_CGROUPS();
-    config::Config config = Bench::quick();
-    config.jobTimeout = 50ms;
-    Bench bench(config);
+    Bench bench(patience(50ms));
     bench.systemd.deaf = true;
     CHECK_CODE(bench.restart(), NoReply);
 }

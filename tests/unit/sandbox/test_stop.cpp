@@ -35,12 +35,6 @@ Pending kill(Bench& bench, const std::string& id, int signal) {
     return bench.manager(Bench::kRoot, "KillSandbox", id, std::int32_t(signal));
 }
 
-config::Config patience(std::chrono::milliseconds time) {
-    config::Config config = fake::DaemonWorld::quick();
-    config.jobTimeout = time;
-    return config;
-}
-
 } // namespace
 
 TEST_CASE("a stopped sandbox is gone when the answer comes, its processes dead") {
