@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "bus/codec.h"
 
-#include <algorithm>
+#include <optional>
 
 namespace scopewright::auth {
 
@@ -18,11 +18,17 @@ constexpr std::chrono::seconds kPatienceWithPeople{90};
 constexpr std::size_t kMostQuestions = 32;
 constexpr std::size_t kMostQuestionsOfOne = 8;
 
+template <class... Args>
+bus::Message callOf(sd_bus* bus, const char* member, const Args&... args) {
+    return bus::methodCall(bus, "org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority",
+                           "org.freedesktop.PolicyKit1.Authority", member, args...);
+}
+
+/// People are asked where the question has an `id` by which they can be left in peace.
 bus::Message question(sd_bus* bus, const std::string& sender, const std::string& action, const Details& details,
-                      bool interactive) {
+                      const std::string& id) {
     constexpr std::uint32_t kAllowUserInteraction = 1;
-    bus::Message call = bus::methodCall(bus, "org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority",
-                                        "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
+    bus::Message call = callOf(bus, "CheckAuthorization");
     sd_bus_message* m = call.raw();
     constexpr const char* kWhat = "ask polkit";
     bus::check(sd_bus_message_append(m, "(sa{sv})s", "system-bus-name", 1, "name", "s", sender.c_str(), action.c_str()),
@@ -31,60 +37,80 @@ bus::Message question(sd_bus* bus, const std::string& sender, const std::string&
     for (const auto& [name, value] : details)
         bus::check(sd_bus_message_append(m, "{ss}", name.c_str(), value.c_str()), kWhat);
     bus::check(sd_bus_message_close_container(m), kWhat);
-    bus::check(sd_bus_message_append(m, "us", interactive ? kAllowUserInteraction : 0U, ""), kWhat);
+    bus::check(sd_bus_message_append(m, "us", id.empty() ? 0U : kAllowUserInteraction, id.c_str()), kWhat);
     return call;
 }
 
+/// While people are asked for a caller's sake. They need no longer answer once the caller has left the bus, or nobody
+/// waits for the answer.
+class Dialogue {
+public:
+    Dialogue(bus::Connection& connection, const std::string& caller, std::string id)
+        : connection_(connection), id_(std::move(id)) {
+        const std::string rule = "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
+                                 "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" +
+                                 caller + "',arg2=''";
+        sd_bus_slot* slot = nullptr;
+        // A bus that has no room for another rule says so, and people are then asked for longer.
+        const auto ignore = [](sd_bus_message*, void*, sd_bus_error*) { return 0; };
+        bus::check(sd_bus_add_match_async(connection_.raw(), &slot, rule.c_str(), onLeft, ignore, this),
+                   "watch a caller");
+        departure_.reset(slot);
+    }
+    Dialogue(Dialogue&&) = delete;
+    ~Dialogue() {
+        if (!over_) cancel();
+    }
+
+    const std::string& id() const noexcept { return id_; }
+    void end() noexcept { over_ = true; }
+    bool callerLeft() const noexcept { return left_; }
+
+private:
+    static int onLeft(sd_bus_message*, void* userdata, sd_bus_error*) noexcept {
+        Dialogue& self = *static_cast<Dialogue*>(userdata);
+        self.left_ = true;
+        self.cancel();
+        return 0;
+    }
+
+    /// What was asked has an answer then, which is an error.
+    void cancel() noexcept {
+        try {
+            const bus::Message call = callOf(connection_.raw(), "CancelCheckAuthorization", id_);
+            bus::check(sd_bus_message_set_expect_reply(call.raw(), 0), "ask no more");
+            bus::check(sd_bus_send(connection_.raw(), call.raw(), nullptr), "ask no more");
+        } catch (const Error& error) {
+            log::warning(std::string("polkit asks for longer than is needed: ") + error.what());
+        }
+    }
+
+    bus::Connection& connection_;
+    std::string id_;
+    bus::Slot departure_;
+    bool left_ = false;
+    bool over_ = false;
+};
+
 } // namespace
 
-Polkit::Turn::Turn(Polkit& polkit, uid_t user) : polkit_(polkit), user_(user) {
-    polkit_.waiting_.push_back(this);
-    polkit_.admit();
-}
-
-Polkit::Turn::~Turn() {
-    leave();
-}
-
-void Polkit::Turn::leave() noexcept {
-    if (std::exchange(left_, true)) return;
-    if (std::erase(polkit_.waiting_, this) > 0) return;
-    --polkit_.askedInAll_;
-    const auto found = polkit_.asked_.find(user_);
-    if (--found->second == 0) polkit_.asked_.erase(found);
-}
-
-void Polkit::Turn::over() {
-    leave();
-    polkit_.admit();
-}
-
-void Polkit::admit() {
-    while (askedInAll_ < kMostQuestions) {
-        const auto next =
-            std::ranges::find_if(waiting_, [&](const Turn* turn) { return asked_[turn->user_] < kMostQuestionsOfOne; });
-        if (next == waiting_.end()) return;
-        Turn& turn = **next;
-        waiting_.erase(next);
-        ++askedInAll_;
-        ++asked_[turn.user_];
-        // Its task may have ended when this returns.
-        turn.come_.complete(true);
-    }
-}
+Polkit::Polkit(bus::Connection& connection)
+    : connection_(connection),
+      turns_(
+          connection.event(),
+          [](uid_t) {
+              return bus::Turns::Room{kMostQuestions, kMostQuestionsOfOne};
+          },
+          "polkit is busy with other questions") {}
 
 async::Task<Verdict> Polkit::check(std::string sender, uid_t user, std::string action, Details details,
                                    bool interactive) {
-    Turn turn(*this, user);
-    async::Completion<bool>& come = turn.come();
-    co_await come;
+    bus::Turns::Turn turn = co_await turns_.take(user, kPatienceWithPeople);
     Verdict verdict = co_await ask(sender, std::move(action), std::move(details), interactive);
     // polkit knows nobody who has left, but people it asked before that answer later: their yes is then for nobody.
-    bool there = true;
-    if (interactive && verdict == Verdict::Yes) there = co_await isThere(std::move(sender));
-    turn.over();
-    if (!there) verdict = Verdict::No;
-    co_return verdict;
+    if (!interactive || verdict != Verdict::Yes) co_return verdict;
+    const bool there = co_await isThere(std::move(sender));
+    co_return there ? Verdict::Yes : Verdict::No;
 }
 
 async::Task<bool> Polkit::isThere(std::string name) {
@@ -100,10 +126,14 @@ async::Task<bool> Polkit::isThere(std::string name) {
 }
 
 async::Task<Verdict> Polkit::ask(std::string sender, std::string action, Details details, bool interactive) {
+    std::optional<Dialogue> dialogue;
+    if (interactive) dialogue.emplace(connection_, sender, "dialogue-" + std::to_string(++dialogues_));
     try {
-        const bus::Message call = question(connection_.raw(), sender, action, details, interactive);
+        const bus::Message call =
+            question(connection_.raw(), sender, action, details, dialogue ? dialogue->id() : std::string());
         const std::chrono::seconds patience = interactive ? kPatienceWithPeople : kPatienceWithRules;
         bus::Message reply = co_await connection_.call(call, patience);
+        if (dialogue) dialogue->end();
         int authorized = 0;
         int challenge = 0;
         bus::check(sd_bus_message_enter_container(reply.raw(), 'r', "bba{ss}"), "read polkit's answer");
@@ -111,7 +141,9 @@ async::Task<Verdict> Polkit::ask(std::string sender, std::string action, Details
         co_return authorized ? Verdict::Yes : challenge ? Verdict::Challenge : Verdict::No;
     } catch (const Error& error) {
         // A host without polkit, or where it is masked, is a choice, and then only root and owners may.
-        if (error.code() != ErrorCode::SystemdUnavailable && error.code() != ErrorCode::NotFound)
+        const bool told = error.code() == ErrorCode::SystemdUnavailable || error.code() == ErrorCode::NotFound;
+        if (dialogue && error.code() != ErrorCode::NoReply) dialogue->end();
+        if (!told && !(dialogue && dialogue->callerLeft()))
             log::warning("polkit does not say whether " + action + " is allowed: " + error.what());
     }
     co_return Verdict::No;

@@ -69,7 +69,7 @@ void refuseUnlessOurs(const std::string& name, const cgroup::Group& scope) {
 
 async::Task<Key> Sandboxes::adopt(SandboxSpec spec) {
     const Key key = spec.key;
-    Turns::Turn turn = co_await takeTurn(spec);
+    bus::Turns::Turn turn = co_await takeTurn(spec);
     if (!turn) co_return key;
     admitAnother(spec);
     Reservation reservation(registry_, spec);

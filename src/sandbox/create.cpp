@@ -72,7 +72,7 @@ void requireAlive(const Processes& processes) {
 
 async::Task<Key> Sandboxes::create(SandboxSpec spec) {
     const Key key = spec.key;
-    Turns::Turn turn = co_await takeTurn(spec);
+    bus::Turns::Turn turn = co_await takeTurn(spec);
     if (!turn) {
         // One whose start an earlier daemon left to the next has been finished by that, whatever was not to be had.
         refuseSkipsIfStrict(spec.strict, registry_.at(key).skipped);
@@ -295,7 +295,7 @@ async::Task<void> Sandboxes::leadBack(SandboxSpec& spec) {
 }
 
 /// A scope is not stopped before its start job is over: that has crashed PID 1.
-async::Task<void> Sandboxes::leadBackLater(SandboxSpec spec, Turns::Turn turn) {
+async::Task<void> Sandboxes::leadBackLater(SandboxSpec spec, bus::Turns::Turn turn) {
     static_cast<void>(turn); // PID 1 is at work on it until then
     constexpr std::chrono::minutes kPatience{10};
     const std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::now() + kPatience;

@@ -28,6 +28,15 @@ void reportStray(std::exception_ptr error) noexcept {
     }
 }
 
+constexpr const char* kBusy = "systemd is busy with other starts and stops";
+
+/// How many of PID 1's jobs at a time, says the configuration in force.
+auto jobsOf(const config::Config& config) {
+    return [&config](uid_t user) {
+        return bus::Turns::Room{config.jobs, isAdministrator(user) ? config.jobs : config.jobsPerUser};
+    };
+}
+
 } // namespace
 
 Sandboxes::Sandboxes(const Host& host, Observer& observer)
@@ -36,8 +45,8 @@ Sandboxes::Sandboxes(const Host& host, Observer& observer)
       registry_(host_, observer, recovery_),
       enforcer_(host_, registry_),
       recovery_(host_, registry_, enforcer_, background_),
-      starts_(host_.event, host_.config),
-      stops_(host_.event, host_.config),
+      starts_(host_.event, jobsOf(host_.config), kBusy),
+      stops_(host_.event, jobsOf(host_.config), kBusy),
       background_(reportStray),
       watching_(reportStray) {}
 

@@ -5,12 +5,12 @@
 
 #include "async/scope.h"
 #include "base/rate.h"
+#include "bus/turns.h"
 #include "sandbox/enforcer.h"
 #include "sandbox/recovery.h"
 #include "sandbox/registry.h"
 #include "sandbox/remains.h"
 #include "sandbox/spec.h"
-#include "sandbox/turns.h"
 #include "sandbox/wait.h"
 
 #include <functional>
@@ -94,7 +94,7 @@ private:
     void settleIn(const SandboxSpec& spec, const std::string& controlGroup, std::vector<limits::Skip> skipped);
 
     // turn.cpp
-    async::Task<Turns::Turn> takeTurn(const SandboxSpec& spec);
+    async::Task<bus::Turns::Turn> takeTurn(const SandboxSpec& spec);
     async::Task<void> join(Key key, std::string token, std::string request);
 
     // create.cpp
@@ -108,7 +108,7 @@ private:
     async::Task<bool> startedAfterAll(SandboxSpec& spec);
     async::Task<std::string> verify(SandboxSpec& spec, int attempt);
     async::Task<void> leadBack(SandboxSpec& spec);
-    async::Task<void> leadBackLater(SandboxSpec spec, Turns::Turn turn);
+    async::Task<void> leadBackLater(SandboxSpec spec, bus::Turns::Turn turn);
 
     // adopt.cpp
     struct Former;
@@ -130,9 +130,9 @@ private:
     Registry registry_;
     Enforcer enforcer_;
     Recovery recovery_;
-    Turns starts_;
-    Turns stops_;    ///< which free what starts take, and do not wait behind them
-    Rate newGroups_; ///< of each group that has lived the kernel keeps the remains for a while
+    bus::Turns starts_;
+    bus::Turns stops_; ///< which free what starts take, and do not wait behind them
+    Rate newGroups_;   ///< of each group that has lived the kernel keeps the remains for a while
     RemainsWatch remains_;
     async::Scope background_; ///< after what its tasks use
     async::Scope watching_;   ///< what runs as long as this does and is no work

@@ -82,7 +82,7 @@ async::Task<void> Sandboxes::end(uid_t owner, std::string unit, std::string cont
     if (!empty) log::warning("killed processes are slow to leave; PID 1 is asked to stop unit " + unit);
     {
         // The processes are dead by now, or as good as dead; what waits here is the unit.
-        Turns::Turn turn = co_await stops_.take(owner, Deadline(2 * host_.config.jobTimeout));
+        bus::Turns::Turn turn = co_await stops_.take(owner, 2 * host_.config.jobTimeout);
         co_await host_.systemd.stopUnit(unit);
     }
     // The job is over, or there was none to be had, and the kernel says that nothing is left.

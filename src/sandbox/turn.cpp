@@ -22,9 +22,9 @@ Reservation::~Reservation() {
 
 /// Returns when the key is free and PID 1 has room for another start; without that room when the sandbox that was asked
 /// for is there.
-async::Task<Turns::Turn> Sandboxes::takeTurn(const SandboxSpec& spec) {
+async::Task<bus::Turns::Turn> Sandboxes::takeTurn(const SandboxSpec& spec) {
     const Deadline deadline(2 * host_.config.jobTimeout);
-    std::optional<Turns::Turn> turn;
+    std::optional<bus::Turns::Turn> turn;
     for (;;) {
         const Sandbox* present = registry_.find(spec.key);
         if (present && present->up()) {
@@ -38,11 +38,11 @@ async::Task<Turns::Turn> Sandboxes::takeTurn(const SandboxSpec& spec) {
         if (present) {
             turn.reset();
             co_await join(spec.key, spec.record.token, spec.record.request);
-            if (registry_.find(spec.key)) co_return Turns::Turn();
+            if (registry_.find(spec.key)) co_return bus::Turns::Turn();
             continue;
         }
         if (turn) co_return std::move(*turn);
-        Turns::Turn taken = co_await starts_.take(spec.key.uid, deadline);
+        bus::Turns::Turn taken = co_await starts_.take(spec.key.uid, deadline.left());
         turn.emplace(std::move(taken));
     }
 }

@@ -28,8 +28,10 @@ FakePolkit::Question read(sd_bus_message* m) {
         question.details[name] = value;
     bus::check(sd_bus_message_exit_container(m), "read details");
     std::uint32_t flags = 0;
-    bus::check(sd_bus_message_read(m, "u", &flags), "read flags");
+    const char* id = "";
+    bus::check(sd_bus_message_read(m, "us", &flags, &id), "read flags");
     question.interactive = (flags & 1) != 0;
+    question.id = id;
     return question;
 }
 
@@ -78,14 +80,27 @@ void FakePolkit::answerNow(Answer answer) {
     FakePolkit::answer(call.raw(), answer);
 }
 
+int FakePolkit::takeBack(sd_bus_message* call) {
+    const char* id = "";
+    bus::check(sd_bus_message_read(call, "s", &id), "read what is taken back");
+    takenBack.emplace_back(id);
+    if (cares && held_.raw() && heldId_ == id)
+        refuse(std::exchange(held_, bus::Message()).raw(), "org.freedesktop.PolicyKit1.Error.Cancelled", "taken back");
+    return 1;
+}
+
 int FakePolkit::onCall(sd_bus_message* m, void* userdata, sd_bus_error*) noexcept {
     FakePolkit& self = *static_cast<FakePolkit*>(userdata);
     if (!self.rule) return refuse(m, "org.freedesktop.DBus.Error.ServiceUnknown", "The name is not activatable");
     try {
+        if (sd_bus_message_is_method_call(m, nullptr, "CancelCheckAuthorization") > 0) return self.takeBack(m);
         const Question question = read(m);
         self.questions.push_back(question);
         const Answer answer = self.rule(question);
-        if (answer == Answer::Later) self.held_ = bus::Message::share(m);
+        if (answer == Answer::Later) {
+            self.held_ = bus::Message::share(m);
+            self.heldId_ = question.id;
+        }
         return FakePolkit::answer(m, answer);
     } catch (const std::exception& error) {
         return refuse(m, "org.freedesktop.DBus.Error.InvalidArgs", error.what());

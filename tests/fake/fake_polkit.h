@@ -28,6 +28,7 @@ public:
         std::string action;
         std::map<std::string, std::string> details;
         bool interactive = false;
+        std::string id; ///< by which it can be taken back; "" if it cannot
     };
     enum class Answer { Yes, No, Challenge, Error, Silence, Garbage, Later };
 
@@ -36,16 +37,23 @@ public:
 
     std::vector<Question> questions;
 
+    /// The questions that were taken back. One that was to be answered later then has its answer, unless this polkit
+    /// does not care.
+    std::vector<std::string> takenBack;
+    bool cares = true;
+
     /// The answer to the question that was last to be answered later.
     void answerNow(Answer answer);
 
 private:
     static int answer(sd_bus_message* call, Answer answer);
+    int takeBack(sd_bus_message* call);
     static int onCall(sd_bus_message* message, void* userdata, sd_bus_error* error) noexcept;
 
     sd_bus* bus_ = nullptr;
     sd_bus_slot* slot_ = nullptr;
     bus::Message held_;
+    std::string heldId_;
 };
 
 } // namespace scopewright::fake

@@ -67,6 +67,10 @@ int Agent::onCall(sd_bus_message* message, void* userdata, sd_bus_error*) noexce
             self.take(bus::Message::share(message));
             return 1;
         }
+        if (sd_bus_message_is_method_call(message, kInterface, "CancelAuthentication") > 0) {
+            self.takenBack_.insert(std::get<0>(bus::unpack<std::string>(bus::Message::share(message))));
+            return sd_bus_reply_method_return(message, "");
+        }
     } catch (const std::exception& error) {
         std::printf("a question cannot be read: %s\n", error.what());
     }
@@ -84,6 +88,13 @@ void Agent::take(const bus::Message& call) {
 
 void Agent::listen() {
     while (bus::check(sd_bus_process(client_.raw(), nullptr), "listen to polkit") > 0) {}
+}
+
+bool Agent::isTakenBack(const Question& question) {
+    return eventually([&] {
+        listen();
+        return takenBack_.contains(question.cookie);
+    });
 }
 
 std::size_t Agent::count() {

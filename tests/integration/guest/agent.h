@@ -5,6 +5,7 @@
 #include "guest/users.h"
 
 #include <deque>
+#include <set>
 #include <string>
 
 namespace scopewright::integration {
@@ -25,6 +26,8 @@ public:
 
     /// The one that was asked first of those that nobody has taken; throws if none comes.
     Question next();
+    /// Whether polkit says, in good time, that the question needs no answer any more.
+    bool isTakenBack(const Question& question);
     /// How many have been asked up to now. What polkit has sent before it answered one of our calls is among them.
     std::size_t count();
 
@@ -45,6 +48,7 @@ private:
     Client other_;
     bus::Slot slot_;
     std::deque<Question> asked_;
+    std::set<std::string> takenBack_; ///< by their cookies
     std::size_t count_ = 0;
 };
 

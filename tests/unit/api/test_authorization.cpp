@@ -152,6 +152,7 @@ TEST_CASE("a yes of people's that comes when the caller has left is for nobody",
         bench.polkit.answerNow(Answer::Yes);
         return bench.answer(call)->error;
     };
+    bench.polkit.cares = false;
     bench.polkit.rule = [](const Question&) { return Answer::Later; };
     Pending reload = interactively(bench, Bench::kBob, "Reload");
     REQUIRE(bench.until([&] { return bench.polkit.questions.size() == 1; }));
@@ -162,6 +163,44 @@ TEST_CASE("a yes of people's that comes when the caller has left is for nobody",
     CHECK(asked(stop) == ours("NoSuchSandbox"));
     CHECK(bench.systemd.logged("StopUnit " + std::string(kUnit)) == 0);
     CHECK(bench.list().size() == 1);
+}
+
+TEST_CASE("people are asked no longer once the caller has left, or has waited too long", "[attack-47]") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    alices(bench);
+    bench.polkit.rule = [](const Question&) { return Answer::Later; };
+    const auto asked = [&](std::size_t count) {
+        return bench.until([&] { return bench.polkit.questions.size() == count; });
+    };
+    Pending stop = interactively(bench, Bench::kBob, "StopSandbox", "1001:web");
+    REQUIRE(asked(1));
+    const std::string first = bench.polkit.questions[0].id;
+    CHECK(first != "");
+    bench.driver.leave(Bench::kBob);
+    CHECK(bench.answer(stop)->error == ours("NoSuchSandbox"));
+    CHECK(bench.polkit.takenBack == std::vector{first});
+    Pending reload = interactively(bench, Bench::kAlice, "Reload");
+    REQUIRE(asked(2));
+    const std::string second = bench.polkit.questions[1].id;
+    CHECK(second != first);
+    // By then the client has given up, too.
+    fake::passTime(std::chrono::seconds(91));
+    CHECK(bench.until([&] { return bench.polkit.takenBack.size() == 2; }));
+    CHECK(bench.polkit.takenBack == std::vector{first, second});
+    // Nothing is taken back that has its answer, and nothing that nobody was asked.
+    Pending again = interactively(bench, Bench::kAlice, "Reload");
+    REQUIRE(asked(3));
+    bench.polkit.answerNow(Answer::No);
+    CHECK(bench.answer(again)->error == fd("AccessDenied"));
+    bench.polkit.rule = [](const Question&) { return Answer::Silence; };
+    Pending rules = bench.manager(Bench::kAlice, "Reload");
+    REQUIRE(asked(4));
+    CHECK(bench.polkit.questions[3].id == "");
+    bench.skipSilence();
+    CHECK(bench.answer(rules)->error == fd("AccessDenied"));
+    bench.settle();
+    CHECK(bench.polkit.takenBack.size() == 2);
 }
 
 TEST_CASE("a polkit that hangs keeps nobody else waiting", "[fault-24]") {

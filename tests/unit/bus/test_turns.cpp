@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Whose job is PID 1's next one.
-#include "sandbox/turns.h"
+// Whose turn it is where there is not room for all.
+#include "bus/turns.h"
 
 #include "async/scope.h"
 #include "catch.h"
@@ -12,7 +12,7 @@
 #include <vector>
 
 using namespace scopewright;
-using namespace scopewright::sandbox;
+using namespace scopewright::bus;
 using namespace std::chrono_literals;
 
 namespace {
@@ -26,10 +26,7 @@ constexpr uid_t kCarol = 1003;
 /// Jobs by name, each of which is under way until it is ended.
 class Jobs {
 public:
-    explicit Jobs(std::uint32_t most, std::uint32_t mostOfUser) {
-        config.jobs = most;
-        config.jobsPerUser = mostOfUser;
-    }
+    explicit Jobs(std::size_t most, std::size_t mostOfUser) : room{most, mostOfUser} {}
 
     void ask(uid_t uid, const std::string& name, std::chrono::milliseconds patience = 10s) {
         tasks_.spawn(run(uid, name, patience));
@@ -53,16 +50,21 @@ public:
     }
 
     fake::Link link;
-    config::Config config;
+    Turns::Room room;
     Order begun;
     Order refused;
     async::Broadcast over;
-    Turns turns{link.event(), config};
+    /// All that there is is root's.
+    Turns turns{link.event(),
+                [this](uid_t uid) {
+                    return Turns::Room{room.inAll, uid == 0 ? room.inAll : room.ofUser};
+                },
+                "busy"};
 
 private:
     async::Task<void> run(uid_t uid, std::string name, std::chrono::milliseconds patience) {
         try {
-            Turns::Turn turn = co_await turns.take(uid, Deadline(patience));
+            Turns::Turn turn = co_await turns.take(uid, patience);
             begun.push_back(name);
             while (!over_.contains(name)) {
                 async::Broadcast::Waiter waiter(over);
@@ -118,7 +120,7 @@ TEST_CASE("who comes while others wait does not take what they wait for", "[atta
     jobs.ask(kAlice, "a1");
     jobs.ask(kBob, "b1");
     // The room is given back, and before the loop has served anybody somebody else asks.
-    jobs.config.jobs = 2;
+    jobs.room.inAll = 2;
     jobs.ask(kCarol, "c1");
     CHECK(jobs.begun == Order{"a1"});
     jobs.end("a1");

@@ -1,30 +1,37 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Room for so many of PID 1's jobs at a time. Who waits for some is served in turn: one of each user, then the next of
-// each, so that a long queue of one user's stands before nobody else.
+// Room for so many things at a time that a peer does for us: PID 1 its jobs, polkit its questions. Who waits for some
+// is served in turn: one of each user, then the next of each, so that a long queue of one user's stands before nobody
+// else.
 #pragma once
 
 #include "async/completion.h"
 #include "async/task.h"
 #include "bus/loop.h"
-#include "config/config.h"
-#include "sandbox/wait.h"
 
 #include <sys/types.h>
 
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <map>
+#include <string>
 #include <utility>
 
-namespace scopewright::sandbox {
+namespace scopewright::bus {
 
 class Turns {
 public:
-    /// How much room there is says `config`, which may change.
-    Turns(sd_event* event, const config::Config& config);
+    /// How many at a time.
+    struct Room {
+        std::size_t inAll;
+        std::size_t ofUser;
+    };
+
+    /// How much room there is for a user may change. `busy` is what is said to who has waited in vain.
+    Turns(sd_event* event, std::function<Room(uid_t)> room, std::string busy);
     Turns(Turns&&) = delete;
 
-    /// Room for one job, for as long as this lives.
+    /// Room for one thing, for as long as this lives.
     class Turn {
     public:
         Turn() noexcept = default;
@@ -42,8 +49,8 @@ public:
         uid_t uid_ = 0;
     };
 
-    /// Waits until it is the turn of a job of `uid`; Timeout at the deadline.
-    async::Task<Turn> take(uid_t uid, Deadline deadline);
+    /// Waits until it is the turn of something of `uid`; Timeout if that takes longer than `patience`.
+    async::Task<Turn> take(uid_t uid, Microseconds patience);
 
 private:
     struct Waiter;
@@ -59,13 +66,14 @@ private:
     /// Whose turn it is among those who wait, or nobody.
     std::deque<uid_t>::iterator next();
     bool serveNext();
-    static int onRoom(sd_event_source*, void* userdata) noexcept;
+    static int onFreed(sd_event_source*, void* userdata) noexcept;
 
-    const config::Config& config_;
+    const std::function<Room(uid_t)> room_;
+    const std::string busy_;
     std::size_t underway_ = 0;
     std::map<uid_t, User> users_; ///< those who have, or wait for, something
     std::deque<uid_t> order_;     ///< those who wait, whose turn comes first in front
-    bus::Source room_;            ///< fires when there is room that somebody waits for
+    Source freed_;                ///< fires when there is room that somebody waits for
 };
 
-} // namespace scopewright::sandbox
+} // namespace scopewright::bus

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "sandbox/turns.h"
+#include "bus/turns.h"
 
 #include "base/error.h"
 #include "base/log.h"
-#include "sandbox/policy.h"
 
 #include <algorithm>
 #include <exception>
-#include <string>
 
-namespace scopewright::sandbox {
+namespace scopewright::bus {
 
 /// In the frame of the task that waits; it stands in its user's queue until it has been served or is given up.
 struct Turns::Waiter {
@@ -26,23 +24,24 @@ struct Turns::Waiter {
     async::Completion<bool> served;
 };
 
-Turns::Turns(sd_event* event, const config::Config& config)
-    : config_(config), room_(bus::addDeferred(event, onRoom, this)) {}
+Turns::Turns(sd_event* event, std::function<Room(uid_t)> room, std::string busy)
+    : room_(std::move(room)), busy_(std::move(busy)), freed_(addDeferred(event, onFreed, this)) {}
 
 bool Turns::hasRoom(uid_t uid, const User& user) const {
-    return underway_ < config_.jobs && (isAdministrator(uid) || user.underway < config_.jobsPerUser);
+    const Room room = room_(uid);
+    return underway_ < room.inAll && user.underway < room.ofUser;
 }
 
-async::Task<Turns::Turn> Turns::take(uid_t uid, Deadline deadline) {
+async::Task<Turns::Turn> Turns::take(uid_t uid, Microseconds patience) {
     // Whoever waits has come before, and room that is left then is not theirs to take.
     if (next() == order_.end() && hasRoom(uid, users_[uid])) {
         begin(users_[uid]);
         co_return Turn(*this, uid);
     }
     Waiter waiter(*this, uid);
-    bus::Source timer = bus::completeAfter(sd_event_source_get_event(room_.get()), deadline.left(), waiter.served);
+    Source timer = completeAfter(sd_event_source_get_event(freed_.get()), patience, waiter.served);
     bool served = co_await waiter.served;
-    if (!served) throw Error(ErrorCode::Timeout, "systemd is busy with other starts and stops");
+    if (!served) throw Error(ErrorCode::Timeout, busy_);
     co_return Turn(*this, uid);
 }
 
@@ -56,7 +55,7 @@ void Turns::giveBack(uid_t uid) noexcept {
     const auto user = users_.find(uid);
     if (--user->second.underway == 0 && user->second.waiting.empty()) users_.erase(user);
     // From the loop, and not from here: who is served may have had enough at once, and so may the one after.
-    if (!order_.empty()) sd_event_source_set_enabled(room_.get(), SD_EVENT_ONESHOT);
+    if (!order_.empty()) sd_event_source_set_enabled(freed_.get(), SD_EVENT_ONESHOT);
 }
 
 void Turns::forget(uid_t uid, const Waiter* waiter) noexcept {
@@ -84,7 +83,7 @@ bool Turns::serveNext() {
     return true;
 }
 
-int Turns::onRoom(sd_event_source*, void* userdata) noexcept {
+int Turns::onFreed(sd_event_source*, void* userdata) noexcept {
     Turns& self = *static_cast<Turns*>(userdata);
     try {
         while (self.serveNext())
@@ -95,4 +94,4 @@ int Turns::onRoom(sd_event_source*, void* userdata) noexcept {
     return 0;
 }
 
-} // namespace scopewright::sandbox
+} // namespace scopewright::bus
