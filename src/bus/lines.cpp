@@ -103,14 +103,20 @@ bool Lines::join(const Message& call, uid_t uid, const Bounds& bounds) {
     return true;
 }
 
-/// Who wants no answer gets none, and costs no more than being read.
+/// Who wants no answer gets none, and costs no more than being read. Nothing but the bus bounds how many of those come,
+/// and others' calls stand behind them there, so the administrator is told whose they are.
 void Lines::refuse(const Message& call, uid_t uid, const Bounds& bounds, const std::string& why) {
-    if (sd_bus_message_get_expect_reply(call.raw()) <= 0) return;
+    const auto line = lines_.find(uid);
+    if (sd_bus_message_get_expect_reply(call.raw()) <= 0) {
+        if (line != lines_.end() && !std::exchange(line->second.told, true))
+            log::warning("calls of uid " + std::to_string(uid) +
+                         " that want no answer are dropped: they come faster than they are answered");
+        return;
+    }
     sd_bus_message* error = nullptr;
     const std::string name(dbusName(ErrorCode::LimitsExceeded));
     check(sd_bus_message_new_method_errorf(call.raw(), &error, name.c_str(), "%s", why.c_str()), "refuse a call");
     const Message refusal = Message::adopt(error);
-    const auto line = lines_.find(uid);
     if (line != lines_.end() && line->second.entries.size() - line->second.calls >= kMostRefusals)
         check(sd_bus_send(connection_.raw(), refusal.raw(), nullptr), "refuse a call");
     else

@@ -53,6 +53,7 @@ private:
         std::size_t calls = 0;
         Bounds bounds{};
         bool resting = false; ///< until the user may have an answer again
+        bool told = false;    ///< that some of the user's calls are dropped
     };
 
     bool moreToRead() const noexcept;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "floods.h"
 
+#include <grp.h>
+#include <unistd.h>
+
 #include <cstdint>
 #include <string>
 
@@ -70,6 +73,15 @@ void flood(const Client& client, const Flood& kind, const char* service) {
         if (bus::check(sd_bus_process(client.raw(), nullptr), "take an answer") == 0)
             bus::check(sd_bus_wait(client.raw(), UINT64_MAX), "wait for an answer");
     }
+}
+
+Child::Life floodAs(uid_t uid, const Flood& kind) {
+    return [uid, &kind](const std::function<void()>& ready) {
+        if (::setgroups(0, nullptr) < 0 || ::setresgid(uid, uid, uid) < 0 || ::setresuid(uid, uid, uid) < 0) ::_exit(1);
+        const Client client;
+        ready();
+        flood(client, kind, "org.scopewright1");
+    };
 }
 
 } // namespace scopewright::integration

@@ -3,6 +3,7 @@
 // private bus and in guests.
 #pragma once
 
+#include "child.h"
 #include "client.h"
 
 #include <vector>
@@ -19,5 +20,8 @@ const std::vector<Flood>& floods();
 
 /// Sends as much to a service as the bus takes, for ever.
 [[noreturn]] void flood(const Client& client, const Flood& kind, const char* service);
+
+/// A process of that uid, which is in no group, that floods the daemon.
+Child::Life floodAs(uid_t uid, const Flood& kind);
 
 } // namespace scopewright::integration

@@ -6,9 +6,6 @@
 #include "private_bus/private_bus.h"
 #include "wait.h"
 
-#include <grp.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -25,13 +22,6 @@ namespace {
 constexpr uid_t kFlooder = 65534;
 constexpr const char* kPolicy =
     "<policy user=\"65534\"><allow send_destination=\"org.scopewright1\" send_type=\"method_call\"/></policy>";
-
-void becomeFlood(const Flood& kind) {
-    if (::setgroups(0, nullptr) < 0 || ::setresgid(kFlooder, kFlooder, kFlooder) < 0 ||
-        ::setresuid(kFlooder, kFlooder, kFlooder) < 0)
-        ::_exit(1);
-    flood(Client(), kind, "org.scopewright1");
-}
 
 struct Times {
     double median = 0;
@@ -75,10 +65,7 @@ TEST_CASE("what a flood of one user's calls costs another one", "[.flood]") {
     for (const Flood& kind : kinds) {
         std::vector<std::unique_ptr<Child>> flooders;
         for (int i = 0; kind.make && i < 2; ++i)
-            flooders.push_back(std::make_unique<Child>([&kind](const std::function<void()>& ready) {
-                ready();
-                becomeFlood(kind);
-            }));
+            flooders.push_back(std::make_unique<Child>(floodAs(kFlooder, kind)));
         std::printf("%-28s", kind.name);
         const auto tell = [&](const std::string& call, const Times& times) {
             if (!kind.make) quiet[call] = times;

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What an administrator should know is said in the log, once.
 #include "catch.h"
+#include "floods.h"
 #include "private_bus/private_bus.h"
 #include "wait.h"
 
+#include <algorithm>
 #include <csignal>
+#include <memory>
 #include <string>
 
 using namespace scopewright::integration;
@@ -61,4 +64,19 @@ TEST_CASE("remains of many groups are warned of once", "[attack-33]") {
         CHECK(daemon->wait() == 0);
         CHECK(countOf(daemon->output(), "the kernel keeps the remains of ") == (std::string(most) == "1" ? 1 : 0));
     }
+}
+
+TEST_CASE("whose calls are dropped since they want no answer is told, and others have theirs", "[attack-49]") {
+    PrivateBus bus("252.39-1~deb12u2", "<policy user=\"65534\"><allow send_destination=\"org.scopewright1\" "
+                                       "send_type=\"method_call\"/></policy>");
+    const std::unique_ptr<Program> daemon = bus.start();
+    Client client;
+    const auto kind = std::ranges::find_if(floods(), [](const Flood& flood) { return !flood.wantsAnswers; });
+    Child flooder(floodAs(65534, *kind));
+    const std::string warning = "warning: calls of uid 65534 that want no answer are dropped";
+    CHECK(eventually([&] { return countOf(daemon->output(), warning) > 0; }));
+    CHECK(client.manager("ListSandboxes").ok());
+    flooder.kill();
+    client.manager("ListSandboxes").must();
+    CHECK(countOf(daemon->output(), warning) == 1);
 }
