@@ -128,16 +128,16 @@ Payload::Payload(std::string unit) : unit_(std::move(unit)) {
     int running[2];
     if (::pipe2(running, O_CLOEXEC) < 0) throw errnoError("make a pipe", errno);
     pid_ = ::fork();
+    const int error = errno;
     if (pid_ == 0) {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
         ::execl("/bin/sleep", "sleep", "infinity", static_cast<char*>(nullptr));
         ::_exit(127);
     }
-    const int error = errno;
     ::close(running[1]);
-    char none;
-    if (pid_ > 0) [[maybe_unused]]
-        const ssize_t ended = ::read(running[0], &none, sizeof none);
+    // The other end is closed when the program runs.
+    pollfd end{running[0], POLLIN, 0};
+    if (pid_ > 0) ::poll(&end, 1, -1);
     ::close(running[0]);
     if (pid_ < 0) throw errnoError("fork", error);
 }
