@@ -111,4 +111,34 @@ Task<void> orUndo(Task<void> work, Undo undo) {
     std::rethrow_exception(failure);
 }
 
+/// Work that may be given up. Awaited as a named variable: true when it is over, and what it throws is thrown on.
+class Abandonable {
+public:
+    explicit Abandonable(Task<void> work) noexcept : work_(std::move(work)) {}
+    Abandonable(Abandonable&&) = delete;
+
+    bool await_ready() const noexcept { return !work_; }
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiting) noexcept {
+        waiting_ = awaiting;
+        return work_->await_suspend(awaiting);
+    }
+    bool await_resume() {
+        waiting_ = nullptr;
+        if (!work_) return false;
+        work_->await_resume();
+        return true;
+    }
+
+    /// Destroys it where it waits, and the wait for it gives false. Not to be called by the work itself.
+    void abandon() {
+        work_.reset();
+        // The resumed task may destroy *this.
+        if (std::coroutine_handle<> waiting = std::exchange(waiting_, nullptr)) waiting.resume();
+    }
+
+private:
+    std::optional<Task<void>> work_;
+    std::coroutine_handle<> waiting_;
+};
+
 } // namespace scopewright::async

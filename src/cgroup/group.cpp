@@ -156,6 +156,11 @@ std::optional<Group> Group::open(std::string_view controlGroup) const {
     return Group(std::move(dir));
 }
 
+std::optional<Group> Group::openAbove(std::string_view controlGroup) const {
+    const std::size_t slash = controlGroup.rfind('/');
+    return slash == 0 ? duplicate() : open(controlGroup.substr(0, slash));
+}
+
 std::optional<Group> Group::child(const std::string& name) const {
     return open("/" + name);
 }

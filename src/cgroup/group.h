@@ -21,6 +21,8 @@ public:
 
     /// `controlGroup` below this group, by steps that follow no symlink and leave no mount; nothing if it is not there.
     std::optional<Group> open(std::string_view controlGroup) const;
+    /// The group in which that one lies, or has lain.
+    std::optional<Group> openAbove(std::string_view controlGroup) const;
     std::optional<Group> child(const std::string& name) const;
 
     /// The same group, held by another descriptor.

@@ -167,7 +167,9 @@ void Registry::watch(Sandbox& sandbox) noexcept {
 }
 
 std::vector<Key> Registry::written() const {
-    const std::set<int> numbers = watch_.take();
+    std::set<int> numbers;
+    for (const auto& [number, name] : watch_.take())
+        numbers.insert(number);
     std::vector<Key> keys;
     for (const auto& [number, key] : watched_)
         if (numbers.contains(number) || numbers.contains(cgroup::Watch::kAll)) keys.push_back(key);

@@ -94,7 +94,7 @@ private:
     std::unordered_map<std::string, Key> byControlGroup_;
     std::unordered_map<uid_t, Usage> usage_;
     std::uint64_t lastSerial_ = 0;
-    cgroup::Watch watch_;
+    cgroup::Watch watch_{cgroup::Watch::For::Writes};
     std::map<int, Key> watched_;
     async::Broadcast changed_;
 };

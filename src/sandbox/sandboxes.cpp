@@ -47,6 +47,7 @@ Sandboxes::Sandboxes(const Host& host, Observer& observer)
       recovery_(host_, registry_, enforcer_, background_),
       starts_(host_.event, jobsOf(host_.config), kBusy),
       stops_(host_.event, jobsOf(host_.config), kBusy),
+      departures_(host_.event),
       background_(reportStray),
       watching_(reportStray) {}
 

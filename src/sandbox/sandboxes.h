@@ -6,6 +6,7 @@
 #include "async/scope.h"
 #include "base/rate.h"
 #include "bus/turns.h"
+#include "sandbox/departures.h"
 #include "sandbox/enforcer.h"
 #include "sandbox/recovery.h"
 #include "sandbox/registry.h"
@@ -124,6 +125,7 @@ private:
 
     // stop.cpp
     async::Task<void> end(uid_t owner, std::string unit, std::string controlGroup);
+    async::Task<void> stopKilled(uid_t owner, std::string unit, std::string controlGroup);
     async::Task<void> runOn(Key key, std::uint64_t serial);
 
     Host host_;
@@ -134,6 +136,7 @@ private:
     bus::Turns stops_; ///< which free what starts take, and do not wait behind them
     Rate newGroups_;   ///< of each group that has lived the kernel keeps the remains for a while
     RemainsWatch remains_;
+    Departures departures_;
     async::Scope background_; ///< after what its tasks use
     async::Scope watching_;   ///< what runs as long as this does and is no work
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "catch.h"
+#include "crossing.h"
 #include "guest/guest.h"
 
 #include "base/fd.h"
@@ -89,6 +90,26 @@ TEST_CASE("StopSandbox returns when nothing is left") {
     CHECK_FALSE(exists(stage.created.controlGroup));
     CHECK_FALSE(stage.guest.knows("web"));
     stage.checkGone();
+}
+
+TEST_CASE("PID 1 knows nothing of a sandbox whose stop was answered, and takes its name again", "[machine]") {
+    Guest guest;
+    // The daemon answers when the directory is gone, which is before PID 1 is through. One in two is old enough for
+    // PID 1 to see by itself that its scope is empty.
+    for (int round = 0; round < 20; ++round) {
+        CAPTURE(round);
+        Child child;
+        const Created created = guest.create("web", {&child});
+        if (round % 2) pass(std::chrono::milliseconds(20));
+        REQUIRE(guest.client.manager("StopSandbox", "web").ok());
+        CHECK_FALSE(guest.systemd.find(created.unit));
+        CHECK_FALSE(exists(created.controlGroup));
+        CHECK_FALSE(child.alive());
+        Child next;
+        guest.systemd.startScope(created.unit, next.pid());
+        CHECK(guest.systemd.state(created.unit) == "active");
+        guest.systemd.stop(created.unit);
+    }
 }
 
 TEST_CASE("Stop of the object does the same") {

@@ -195,7 +195,7 @@ TEST_CASE("a file that lost its value gets it again: at once in the scope, after
     CHECK(readFile(created.controlGroup, "cpu.max") == std::string("80000 100000"));
     CHECK(eventually([&] { return readFile(created.controlGroup, "cpu.max.burst") == std::string("10000"); }));
     // What is as it should be is not written again and again.
-    const scopewright::cgroup::Watch watch;
+    const scopewright::cgroup::Watch watch(scopewright::cgroup::Watch::For::Writes);
     REQUIRE(watch.add(*scopewright::cgroup::Group::openRoot("/sys/fs/cgroup").open(created.controlGroup)) >= 0);
     pass(std::chrono::milliseconds(300));
     CHECK(watch.take().empty());

@@ -190,3 +190,50 @@ TEST_CASE("orUndo leaves good work alone") {
     scope.spawn(kept(notes));
     CHECK(notes == std::vector<std::string>{"work", "after"});
 }
+
+TEST_CASE("work that is given up is destroyed where it waits, and other work goes on to its end") {
+    Completion<int> event;
+    std::vector<std::string> notes;
+    Abandonable* current = nullptr;
+    const auto waits = [](Completion<int>& on, std::vector<std::string>& to) -> Task<void> {
+        const Counted counted;
+        int value = co_await on;
+        to.push_back("worked " + std::to_string(value));
+    };
+    const auto awaits = [](Task<void> work, Abandonable*& as, std::vector<std::string>& to) -> Task<void> {
+        Abandonable abandonable(std::move(work));
+        as = &abandonable;
+        try {
+            const bool over = co_await abandonable;
+            to.push_back(over ? "over" : "given up");
+        } catch (const Error& error) {
+            to.push_back(error.what());
+        }
+    };
+    Scope scope([](std::exception_ptr) noexcept {});
+    scope.spawn(awaits(waits(event, notes), current, notes));
+    CHECK(Counted::alive() == 1);
+    current->abandon();
+    CHECK(Counted::alive() == 0);
+    CHECK(notes == std::vector<std::string>{"given up"});
+    CHECK(scope.running() == 0);
+    Completion<int> second;
+    scope.spawn(awaits(waits(second, notes), current, notes));
+    second.complete(2);
+    CHECK(notes == std::vector<std::string>{"given up", "worked 2", "over"});
+    Completion<int> third;
+    scope.spawn(awaits(failing(third), current, notes));
+    third.complete(3);
+    CHECK(notes.back() == "the work failed");
+    // Before it has begun.
+    Completion<int> never;
+    Abandonable unborn(waits(never, notes));
+    unborn.abandon();
+    const auto look = [](Abandonable& at, std::vector<std::string>& to) -> Task<void> {
+        const bool over = co_await at;
+        to.push_back(over ? "over" : "given up before");
+    };
+    scope.spawn(look(unborn, notes));
+    CHECK(notes.back() == "given up before");
+    CHECK(Counted::alive() == 0);
+}

@@ -16,7 +16,7 @@ TEST_CASE("a write to a file of a watched group is told once, and nothing else")
     top.makeChild("other");
     const cgroup::Group watched = *top.child("watched");
     const cgroup::Group other = *top.child("other");
-    const cgroup::Watch watch;
+    const cgroup::Watch watch(cgroup::Watch::For::Writes);
     const int number = watch.add(watched);
     REQUIRE(number >= 0);
     CHECK(watch.take().empty());
@@ -26,11 +26,33 @@ TEST_CASE("a write to a file of a watched group is told once, and nothing else")
     CHECK(watch.take().empty());
     watched.write("cgroup.max.depth", "3");
     watched.write("cgroup.max.depth", "3");
-    CHECK(watch.take() == std::set<int>{number});
+    CHECK(watch.take() == std::set<std::pair<int, std::string>>{{number, ""}});
     CHECK(watch.take().empty());
     // A group that is gone says no more, and its number can be given back all the same.
     top.removeChild("watched");
     CHECK(watch.take().empty());
     watch.remove(number);
     watch.remove(-1);
+}
+
+TEST_CASE("the end of a group is told to who watches the one above, even while somebody has it open") {
+    if (const std::string why = CgroupTree::whyNot(); !why.empty()) SKIP_TEST(why);
+    CgroupTree tree;
+    const cgroup::Group root = cgroup::Group::openRoot(tree.mountPoint());
+    const cgroup::Group top = *root.open(tree.prefix());
+    const cgroup::Watch watch(cgroup::Watch::For::Removals);
+    const int number = watch.add(top);
+    REQUIRE(number >= 0);
+    top.makeChild("web");
+    const cgroup::Group open = *top.child("web");
+    open.makeChild("below");
+    open.write("cgroup.max.depth", "3");
+    open.removeChild("below");
+    CHECK(watch.take().empty());
+    top.removeChild("web");
+    CHECK(watch.take() == std::set<std::pair<int, std::string>>{{number, "web"}});
+    watch.remove(number);
+    top.makeChild("web");
+    top.removeChild("web");
+    CHECK(watch.take().empty());
 }

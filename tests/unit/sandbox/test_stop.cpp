@@ -50,6 +50,22 @@ TEST_CASE("a stopped sandbox is gone when the answer comes, its processes dead")
     }
 }
 
+TEST_CASE("a stop is over when the directory is gone, whatever PID 1 still has to do") {
+    NEEDS_CGROUPS();
+    Bench bench;
+    Child& child = bench.sandbox("a-stopself");
+    // PID 1 has stopped it by itself and does not answer.
+    REQUIRE(bench.answer(stop(bench, "a-stopself"))->text == "");
+    CHECK_FALSE(child.alive());
+    gone(bench, "a-stopself");
+    // The name is free, and what comes under it is not stopped by what is left of that call.
+    Child& second = bench.sandbox("a-stopself");
+    bench.settle();
+    bench.skipSilence();
+    CHECK(second.alive());
+    CHECK(bench.list().size() == 1);
+}
+
 TEST_CASE("a sandbox can be stopped through its object") {
     NEEDS_CGROUPS();
     Bench bench;
