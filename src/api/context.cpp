@@ -100,7 +100,7 @@ bus::Lines::Bounds boundsOf(uid_t user, const config::Config& config) {
 }
 
 void requireSamePids(const bus::Caller& caller) {
-    if (!sandbox::sharesPidNamespace(caller.pid))
+    if (!caller.sharesPids)
         throw Error(ErrorCode::NotSupported,
                     "the caller does not live in this daemon's pid namespace: its process numbers mean other "
                     "processes here; pidfds do not");

@@ -51,7 +51,7 @@ Service::Service(bus::Connection& connection, cgroup::Group root, config::Config
       config_(std::move(config)),
       loadConfig_(std::move(loadConfig)),
       instance_(instance),
-      callers_(connection),
+      callers_(connection, sandbox::sharesPidNamespace),
       lines_(connection),
       polkit_(connection),
       link_(connection, socketOf(config_, instance)),

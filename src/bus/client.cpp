@@ -70,7 +70,8 @@ async::Task<Caller> Callers::identify(Message call) {
         Properties credentials;
         readDictionary(answer.raw(), credentials);
         std::optional<std::uint32_t> uid = numberNamed(credentials, "UnixUserID");
-        if (uid) caller = Caller{*uid, static_cast<pid_t>(numberNamed(credentials, "ProcessID").value_or(0))};
+        const pid_t pid = static_cast<pid_t>(numberNamed(credentials, "ProcessID").value_or(0));
+        if (uid) caller = Caller{*uid, pid, sharesPids_(pid)};
     } catch (const Error&) {
         // No credentials for whatever reason: the caller is nobody.
     }

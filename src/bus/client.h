@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Who calls: the uid the bus vouches for. Never a lookup in /proc by pid, never an argument.
+// Who calls: the uid the bus vouches for. Never an argument, and never what /proc says of a uid by pid.
 #pragma once
 
 #include "bus/bus.h"
 
 #include <sys/types.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -16,11 +17,14 @@ namespace scopewright::bus {
 struct Caller {
     uid_t uid;
     pid_t pid;
+    bool sharesPids; ///< means the same processes by their numbers as we do
 };
 
 class Callers {
 public:
-    explicit Callers(Connection& connection) noexcept : connection_(connection) {}
+    /// `sharesPids` is asked of a connection's process once, since no process changes its pid namespace.
+    Callers(Connection& connection, std::function<bool(pid_t)> sharesPids)
+        : connection_(connection), sharesPids_(std::move(sharesPids)) {}
 
     /// Asks the bus about the sender of `call`; an answer that cannot be had is AccessDenied.
     async::Task<Caller> identify(Message call);
@@ -48,6 +52,7 @@ private:
     std::unordered_map<std::string, std::size_t> underway_;
     std::unordered_map<uid_t, std::size_t> ofUser_;
     Connection& connection_;
+    const std::function<bool(pid_t)> sharesPids_;
     /// A unique name belongs to one connection for the life of the bus, so what was learned stays true.
     std::unordered_map<std::string, Caller> known_;
 };

@@ -161,7 +161,9 @@ void Process::checkUserNamespaceOf(pid_t caller) const {
 void Process::rememberSource(const cgroup::Group& root) {
     sourcePath_ = controlGroup();
     if (sourcePath_.empty()) throw unknown(pid_);
-    if (sourcePath_ == controlGroupOf(::getpid()) && sourcePath_ != "/")
+    // PID 1 has put the daemon there before it ran.
+    static const std::string own = controlGroupOf(::getpid());
+    if (sourcePath_ == own && sourcePath_ != "/")
         throw Error(ErrorCode::ProcessNotAllowed, named(pid_) + " belongs to this daemon's service");
     if (sourcePath_.starts_with("/.."))
         throw Error(ErrorCode::ProcessNotAllowed, named(pid_) + " lives outside the cgroups this daemon can see");

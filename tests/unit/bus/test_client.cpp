@@ -5,6 +5,8 @@
 #include "catch.h"
 #include "link.h"
 
+#include <vector>
+
 using namespace scopewright;
 using scopewright::fake::BusDriver;
 using scopewright::fake::Link;
@@ -30,6 +32,11 @@ public:
 
     Link link;
     BusDriver driver;
+    std::vector<pid_t> looked; ///< whose pid namespace was looked at; 42's is ours
+    bus::Callers callers{link.connection(), [this](pid_t pid) {
+                             looked.push_back(pid);
+                             return pid == 42;
+                         }};
 
 private:
     static int keep(sd_bus_message* m, void* userdata, sd_bus_error*) noexcept {
@@ -47,49 +54,52 @@ private:
 TEST_CASE("a caller is who the bus says it is", "[attack-48]") {
     Receiver here;
     here.driver.clients = {{":1.7", {1000, 42}}, {":1.8", {0, 43}}};
-    bus::Callers callers(here.link.connection());
-    const bus::Caller user = here.link.await(callers.identify(here.callFrom(":1.7")));
+    const bus::Caller user = here.link.await(here.callers.identify(here.callFrom(":1.7")));
     CHECK(user.uid == 1000);
     CHECK(user.pid == 42);
-    CHECK(here.link.await(callers.identify(here.callFrom(":1.8"))).uid == 0);
+    CHECK(here.link.await(here.callers.identify(here.callFrom(":1.8"))).uid == 0);
 }
 
 TEST_CASE("a caller whom the bus does not know is nobody, never root", "[attack-47]") {
     Receiver here;
-    bus::Callers callers(here.link.connection());
-    REQUIRE_CODE(here.link.await(callers.identify(here.callFrom(":1.9"))), AccessDenied);
+    REQUIRE_CODE(here.link.await(here.callers.identify(here.callFrom(":1.9"))), AccessDenied);
 }
 
 TEST_CASE("a bus without an answer about the caller lets nobody in", "[attack-47]") {
     Receiver here;
     here.driver.detach();
-    bus::Callers callers(here.link.connection());
-    REQUIRE_CODE(here.link.await(callers.identify(here.callFrom(":1.7"))), AccessDenied);
+    REQUIRE_CODE(here.link.await(here.callers.identify(here.callFrom(":1.7"))), AccessDenied);
 }
 
 TEST_CASE("the bus is asked once about each name") {
     Receiver here;
     here.driver.clients = {{":1.7", {1000, 42}}};
-    bus::Callers callers(here.link.connection());
-    here.link.await(callers.identify(here.callFrom(":1.7")));
-    here.link.await(callers.identify(here.callFrom(":1.7")));
+    here.link.await(here.callers.identify(here.callFrom(":1.7")));
+    here.link.await(here.callers.identify(here.callFrom(":1.7")));
     CHECK(here.driver.questions == 1);
+    CHECK(here.looked == std::vector<pid_t>{42});
+}
+
+TEST_CASE("who lives in another pid namespace is known as such") {
+    Receiver here;
+    here.driver.clients = {{":1.7", {1000, 42}}, {":1.8", {1000, 43}}};
+    CHECK(here.link.await(here.callers.identify(here.callFrom(":1.7"))).sharesPids);
+    CHECK_FALSE(here.link.await(here.callers.identify(here.callFrom(":1.8"))).sharesPids);
+    CHECK_FALSE(here.callers.known(":1.8")->sharesPids);
 }
 
 TEST_CASE("a failed question is asked again") {
     Receiver here;
-    bus::Callers callers(here.link.connection());
-    CHECK_CODE(here.link.await(callers.identify(here.callFrom(":1.7"))), AccessDenied);
+    CHECK_CODE(here.link.await(here.callers.identify(here.callFrom(":1.7"))), AccessDenied);
     here.driver.clients = {{":1.7", {1000, 42}}};
-    CHECK(here.link.await(callers.identify(here.callFrom(":1.7"))).uid == 1000);
+    CHECK(here.link.await(here.callers.identify(here.callFrom(":1.7"))).uid == 1000);
 }
 
 TEST_CASE("thousands of callers do not fill the memory of who they are") {
     Receiver here;
-    bus::Callers callers(here.link.connection());
     for (std::uint32_t i = 0; i < 1100; ++i) {
         const std::string name = ":1." + std::to_string(100 + i);
         here.driver.clients = {{name, {i, 1}}};
-        REQUIRE(here.link.await(callers.identify(here.callFrom(name))).uid == i);
+        REQUIRE(here.link.await(here.callers.identify(here.callFrom(name))).uid == i);
     }
 }
