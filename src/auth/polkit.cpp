@@ -52,7 +52,7 @@ public:
                                  caller + "',arg2=''";
         sd_bus_slot* slot = nullptr;
         // A bus that has no room for another rule says so, and people are then asked for longer.
-        const auto ignore = [](sd_bus_message*, void*, sd_bus_error*) { return 0; };
+        const auto ignore = [](sd_bus_message*, void*, sd_bus_error*) noexcept { return 0; };
         bus::check(sd_bus_add_match_async(connection_.raw(), &slot, rule.c_str(), onLeft, ignore, this),
                    "watch a caller");
         departure_.reset(slot);
@@ -105,7 +105,15 @@ Polkit::Polkit(bus::Connection& connection)
 
 async::Task<Verdict> Polkit::check(std::string sender, uid_t user, std::string action, Details details,
                                    bool interactive) {
-    bus::Turns::Turn turn = co_await turns_.take(user, kPatienceWithPeople);
+    std::optional<bus::Turns::Turn> turn;
+    try {
+        bus::Turns::Turn taken = co_await turns_.take(user, kPatienceWithPeople);
+        turn.emplace(std::move(taken));
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::Timeout) throw;
+        log::debug(std::string(error.what()));
+    }
+    if (!turn) co_return Verdict::No;
     Verdict verdict = co_await ask(sender, std::move(action), std::move(details), interactive);
     // polkit knows nobody who has left, but people it asked before that answer later: their yes is then for nobody.
     if (!interactive || verdict != Verdict::Yes) co_return verdict;
@@ -127,8 +135,8 @@ async::Task<bool> Polkit::isThere(std::string name) {
 
 async::Task<Verdict> Polkit::ask(std::string sender, std::string action, Details details, bool interactive) {
     std::optional<Dialogue> dialogue;
-    if (interactive) dialogue.emplace(connection_, sender, "dialogue-" + std::to_string(++dialogues_));
     try {
+        if (interactive) dialogue.emplace(connection_, sender, "dialogue-" + std::to_string(++dialogues_));
         const bus::Message call =
             question(connection_.raw(), sender, action, details, dialogue ? dialogue->id() : std::string());
         const std::chrono::seconds patience = interactive ? kPatienceWithPeople : kPatienceWithRules;

@@ -31,6 +31,8 @@ constexpr std::size_t kMostRefusals = 4096;
 /// The longest call of ours: its properties twice over, and room for processes. The bus lets 32 MiB through.
 constexpr std::size_t kLargest = 192 * 1024;
 
+constexpr std::chrono::minutes kBetweenWarnings{1};
+
 /// How many bytes there are up to the end of the container, but not many more than kLargest. Whatever cannot be walked
 /// through cannot be answered either, which is told elsewhere.
 std::size_t sizeOf(sd_bus_message* m) {
@@ -87,6 +89,7 @@ bool Lines::join(const Message& call, uid_t uid, const Bounds& bounds) {
     const bool isFirst = order_.empty() && line == lines_.end() && !moreToRead();
     if (isFirst && bounds.perSecond == 0) return false;
     if (line != lines_.end() && line->second.calls >= bounds.waiting) {
+        if (sd_bus_message_get_expect_reply(call.raw()) <= 0) tellOfDrops(uid);
         refuse(call, uid, bounds,
                std::to_string(bounds.waiting) + " calls of uid " + std::to_string(uid) +
                    " wait for their answers already; wait for one of them");
@@ -103,20 +106,24 @@ bool Lines::join(const Message& call, uid_t uid, const Bounds& bounds) {
     return true;
 }
 
-/// Who wants no answer gets none, and costs no more than being read. Nothing but the bus bounds how many of those come,
-/// and others' calls stand behind them there, so the administrator is told whose they are.
+/// Nothing but the bus bounds how many calls come that want no answer, and others' calls stand behind them there. So
+/// the administrator is told whose they are.
+void Lines::tellOfDrops(uid_t uid) {
+    const Rate::Time now = Rate::Time::clock::now();
+    std::erase_if(toldOf_, [now](const auto& entry) { return now - entry.second > kBetweenWarnings; });
+    if (toldOf_.try_emplace(uid, now).second)
+        log::warning("calls of uid " + std::to_string(uid) +
+                     " that want no answer are dropped: they come faster than they are answered");
+}
+
+/// Who wants no answer gets none, and costs no more than being read.
 void Lines::refuse(const Message& call, uid_t uid, const Bounds& bounds, const std::string& why) {
-    const auto line = lines_.find(uid);
-    if (sd_bus_message_get_expect_reply(call.raw()) <= 0) {
-        if (line != lines_.end() && !std::exchange(line->second.told, true))
-            log::warning("calls of uid " + std::to_string(uid) +
-                         " that want no answer are dropped: they come faster than they are answered");
-        return;
-    }
+    if (sd_bus_message_get_expect_reply(call.raw()) <= 0) return;
     sd_bus_message* error = nullptr;
     const std::string name(dbusName(ErrorCode::LimitsExceeded));
     check(sd_bus_message_new_method_errorf(call.raw(), &error, name.c_str(), "%s", why.c_str()), "refuse a call");
     const Message refusal = Message::adopt(error);
+    const auto line = lines_.find(uid);
     if (line != lines_.end() && line->second.entries.size() - line->second.calls >= kMostRefusals)
         check(sd_bus_send(connection_.raw(), refusal.raw(), nullptr), "refuse a call");
     else

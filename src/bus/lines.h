@@ -53,11 +53,11 @@ private:
         std::size_t calls = 0;
         Bounds bounds{};
         bool resting = false; ///< until the user may have an answer again
-        bool told = false;    ///< that some of the user's calls are dropped
     };
 
     bool moreToRead() const noexcept;
     bool mayHaveAnswer(uid_t uid, const Bounds& bounds, double worth);
+    void tellOfDrops(uid_t uid);
     void add(uid_t uid, const Bounds& bounds, Entry entry);
     void refuse(const Message& call, uid_t uid, const Bounds& bounds, const std::string& why);
     void callNext();
@@ -69,6 +69,7 @@ private:
     std::map<uid_t, Line> lines_; ///< none is empty
     std::deque<uid_t> order_;     ///< whose turn comes first in front; nobody who rests
     Rate answers_;
+    std::map<uid_t, Rate::Time> toldOf_;   ///< whose calls are dropped, lately
     std::size_t read_ = 0;                 ///< since the last turn
     const sd_bus_message* next_ = nullptr; ///< which is on its way to come again
     Source turn_;

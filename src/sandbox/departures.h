@@ -18,8 +18,8 @@ public:
     explicit Departures(sd_event* event);
     Departures(Departures&&) = delete;
 
-    /// Calls `told`, from the loop, once the directory `path` is gone; never, if the kernel has no room for another
-    /// watcher. Not after this has ended.
+    /// Calls `told`, from the loop, once the directory `path` goes. Never, if it was gone before, if the kernel has no
+    /// room for another watcher, or had more to tell than it could; and not after this has ended.
     class Notice {
     public:
         Notice(Departures& departures, const cgroup::Group& root, const std::string& path, std::function<void()> told);

@@ -7,6 +7,7 @@
 #include "sandbox/names.h"
 #include "state/record.h"
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -43,10 +44,11 @@ struct Sandbox {
     std::string controlGroup;
     state::Record record;
     State state = State::Starting;
-    bool announced = false; ///< clients have been told of it
-    bool jobDone = false;   ///< PID 1 has ended it for somebody else
-    std::string underway;   ///< "updated", "frozen": an operation that waits; empty if there is none
-    int watch = -1;         ///< its number in the watch for what others write
+    std::chrono::steady_clock::time_point since; ///< it is, or was when another daemon made it, in this state
+    bool announced = false;                      ///< clients have been told of it
+    bool jobDone = false;                        ///< PID 1 has ended it for somebody else
+    std::string underway; ///< "updated", "frozen": an operation that waits; empty if there is none
+    int watch = -1;       ///< its number in the watch for what others write
     std::map<std::string, std::string> stubborn; ///< see restoreFiles()
     limits::SharedResources resources;
     std::vector<limits::Skip> skipped;

@@ -124,8 +124,9 @@ private:
     async::Task<void> killAll(std::string unit, std::string controlGroup);
 
     // stop.cpp
-    async::Task<void> end(uid_t owner, std::string unit, std::string controlGroup);
-    async::Task<void> stopKilled(uid_t owner, std::string unit, std::string controlGroup);
+    async::Task<void> end(uid_t owner, std::string unit, std::string controlGroup, bool old);
+    async::Task<void> seeOut(std::string unit, std::string controlGroup, bool old);
+    async::Task<void> stopUnit(uid_t owner, std::string unit, std::string controlGroup);
     async::Task<void> runOn(Key key, std::uint64_t serial);
 
     Host host_;

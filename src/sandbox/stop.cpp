@@ -13,6 +13,12 @@ namespace {
 
 constexpr std::chrono::milliseconds kBeforeAsking{500};
 constexpr std::chrono::seconds kPatienceWithKernel{5};
+
+/// The kernel tells of two changes of a group this far apart at the least: PID 1 would hear late that a scope is empty
+/// that was made, or thawed, just before.
+constexpr std::chrono::milliseconds kBetweenEvents{10};
+/// What PID 1 does by itself it mostly does within a millisecond.
+constexpr std::chrono::milliseconds kBeforeStopUnit{25};
 constexpr std::chrono::milliseconds kBetweenLooks{5};
 
 /// A unit that is over and whose directory is not gone: PID 1 gives up on paths longer than PATH_MAX, and takes a group
@@ -42,9 +48,11 @@ async::Task<void> Sandboxes::stop(Key key) {
     const std::string unit = sandbox.unit;
     const std::string controlGroup = sandbox.controlGroup;
     const std::uint64_t serial = sandbox.serial;
+    const bool old =
+        sandbox.state == State::Running && std::chrono::steady_clock::now() - sandbox.since > kBetweenEvents;
     registry_.changeState(sandbox, State::Stopping);
     auto undo = [this, key, serial](std::exception_ptr) { return runOn(key, serial); };
-    async::Task<void> work = end(key.uid, unit, controlGroup);
+    async::Task<void> work = end(key.uid, unit, controlGroup, old);
     co_await async::orUndo(std::move(work), undo);
     if (registry_.find(key, serial)) registry_.retire(key, "stopped");
     remains_.look(host_.top, host_.config.warnOfRemains);
@@ -59,10 +67,12 @@ async::Task<void> Sandboxes::runOn(Key key, std::uint64_t serial) {
     co_return;
 }
 
-/// It is over when the directory is gone, which PID 1 removes as soon as the scope is over for it. What it does then,
-/// before it answers, is nobody's wait: signals, and going through all units of the slice, 20 ms for 5,000. Nobody can
-/// ask it in between, either, since it frees the unit before it reads the next message.
-async::Task<void> Sandboxes::end(uid_t owner, std::string unit, std::string controlGroup) {
+/// PID 1, too, sees that a scope is empty, and ends it by itself; and all is over when the directory is gone, which PID
+/// 1 removes first of all. What it does then, before it answers anybody, is nobody's wait: signals, and going through
+/// all units of the slice, 20 ms for 5,000. Nobody can ask it in between, either, since it frees the unit before it
+/// reads the next message.
+async::Task<void> Sandboxes::end(uid_t owner, std::string unit, std::string controlGroup, bool old) {
+    const bool wasThere = host_.root.open(controlGroup).has_value();
     // PID 1 would first send SIGTERM and then wait; a scope that is empty it stops at once.
     try {
         co_await killAll(unit, controlGroup);
@@ -70,25 +80,34 @@ async::Task<void> Sandboxes::end(uid_t owner, std::string unit, std::string cont
         // Without its unit it is killed below.
         log::debug("unit " + unit + " could not be killed yet: " + error.what());
     }
-    async::Abandonable rest(stopKilled(owner, unit, controlGroup));
-    auto gone = [&rest] { rest.abandon(); };
-    const Departures::Notice notice(departures_, host_.root, controlGroup, gone);
-    co_await rest;
+    {
+        async::Abandonable leaving(seeOut(unit, controlGroup, old));
+        auto gone = [&leaving] { leaving.abandon(); };
+        const Departures::Notice notice(departures_, host_.root, controlGroup, gone);
+        co_await leaving;
+    }
+    if (wasThere && !host_.root.open(controlGroup)) co_return;
+    // From here on PID 1's answer counts: what it was told to stop must not be the next unit of that name.
+    co_await stopUnit(owner, unit, controlGroup);
 }
 
-async::Task<void> Sandboxes::stopKilled(uid_t owner, std::string unit, std::string controlGroup) {
+/// Returns when the processes are gone, as far as they go, and PID 1 has had its time to see that by itself.
+async::Task<void> Sandboxes::seeOut(std::string unit, std::string controlGroup, bool old) {
     const std::optional<cgroup::Group> scope = host_.root.open(controlGroup);
+    if (!scope) co_return;
     // SIGKILL reaches the frozen; thawed before it, they would run for a moment.
-    if (const Sandbox* sandbox = scope ? registry_.ofUnit(unit) : nullptr)
-        writeFreezer(processGroups(*scope, *sandbox), false);
-    bool empty = !scope;
-    if (scope) empty = co_await emptied(host_.event, *scope, kBeforeAsking);
+    if (const Sandbox* sandbox = registry_.ofUnit(unit)) writeFreezer(processGroups(*scope, *sandbox), false);
+    bool empty = co_await emptied(host_.event, *scope, kBeforeAsking);
     if (!empty) {
         // What waits for a device has the time that its owner has given it.
         bus::Microseconds patience = co_await host_.systemd.stopTimeout(unit);
         empty = co_await emptied(host_.event, *scope, patience);
     }
     if (!empty) log::warning("killed processes are slow to leave; PID 1 is asked to stop unit " + unit);
+    if (empty && old) co_await bus::sleepFor(host_.event, kBeforeStopUnit);
+}
+
+async::Task<void> Sandboxes::stopUnit(uid_t owner, std::string unit, std::string controlGroup) {
     {
         // The processes are dead by now, or as good as dead; what waits here is the unit.
         bus::Turns::Turn turn = co_await stops_.take(owner, 2 * host_.config.jobTimeout);

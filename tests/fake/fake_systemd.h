@@ -12,7 +12,6 @@
 //   forgets    … the first time, and says NoReply           late       the method's answer comes after `delay`
 //   twice      everybody is told twice of each job's end   deadonce   "vanish" for the first time only
 //   stopslow, stophang, stopfail: the same for the job that stops it; an empty one stays until it is told to stop
-//   stopself   the unit is over by itself just before the method that stops it, which has no answer
 #pragma once
 
 #include "base/value.h"

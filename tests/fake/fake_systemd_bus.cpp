@@ -182,10 +182,6 @@ int FakeSystemd::stopUnit(sd_bus_message* m) {
     const std::string name = text(m);
     log_.push_back("StopUnit " + name);
     if (!find(name)) return refuse(m, "org.freedesktop.systemd1.NoSuchUnit", "Unit " + name + " not loaded.");
-    if (says(name, "stopself")) {
-        remove(name);
-        return 1;
-    }
     stop(name);
     return reply(m, "o", jobPath(find(name)->job).c_str());
 }

@@ -34,15 +34,16 @@ def _throughput(plt, figures, path):
 
 
 def _latency(plt, figures, path):
-    figure, axes = plt.subplots(figsize=(6, 4))
-    for section, offset in (("start", 0), ("stop", 5)):
-        names = ("bare, system bus", "bare, PID 1's socket", "libcontainer", "scopewright")
+    figure, axes = plt.subplots(figsize=(6, 5))
+    names = ("bare, system bus", "bare, PID 1's socket", "libcontainer", "scopewright")
+    groups = (("start", "", "start"), ("stop", ", 3 ms old", "stop\n3 ms old"), ("stop", ", 60 ms old", "stop\n60 ms old"))
+    for number, (section, age, _) in enumerate(groups):
         rows = {row["what"]: row for row in figures["rows"] if row["section"] == section}
         for place, name in enumerate(names):
-            if name in rows:
-                axes.barh(offset + place, rows[name]["value"] / 1000, color=f"C{place}",
+            if name + age in rows:
+                axes.barh(5 * number + place, rows[name + age]["value"] / 1000, color=f"C{place}",
                           label=name if section == "start" else None)
-    axes.set_yticks([1.5, 6.5], ["start", "stop"])
+    axes.set_yticks([5 * number + 1.5 for number in range(len(groups))], [label for _, _, label in groups])
     axes.invert_yaxis()
     axes.set(xlabel="ms, median", title=f"One client, systemd {figures['systemd']}")
     axes.legend()
