@@ -121,14 +121,14 @@ Group Registry::removeGroup(Sandbox& sandbox, const std::string& name) {
 
 void Registry::changeState(Sandbox& sandbox, State state) {
     if (std::exchange(sandbox.state, state) == state) return;
-    sandbox.since = std::chrono::steady_clock::now();
+    sandbox.changedAt = std::chrono::steady_clock::now();
     if (sandbox.announced) observer_.stateChanged(sandbox);
     changed_.notify();
 }
 
 void Registry::announce(Sandbox& sandbox, State state) {
     sandbox.state = state;
-    sandbox.since = std::chrono::steady_clock::now();
+    sandbox.changedAt = std::chrono::steady_clock::now();
     sandbox.announced = true;
     watch(sandbox);
     observer_.sandboxAdded(sandbox);

@@ -44,9 +44,9 @@ struct Sandbox {
     std::string controlGroup;
     state::Record record;
     State state = State::Starting;
-    std::chrono::steady_clock::time_point since; ///< it is, or was when another daemon made it, in this state
-    bool announced = false;                      ///< clients have been told of it
-    bool jobDone = false;                        ///< PID 1 has ended it for somebody else
+    std::chrono::steady_clock::time_point changedAt; ///< its state, as far as this daemon knows
+    bool announced = false;                          ///< clients have been told of it
+    bool jobDone = false;                            ///< PID 1 has ended it for somebody else
     std::string underway; ///< "updated", "frozen": an operation that waits; empty if there is none
     int watch = -1;       ///< its number in the watch for what others write
     std::map<std::string, std::string> stubborn; ///< see restoreFiles()

@@ -49,7 +49,7 @@ async::Task<void> Sandboxes::stop(Key key) {
     const std::string controlGroup = sandbox.controlGroup;
     const std::uint64_t serial = sandbox.serial;
     const bool old =
-        sandbox.state == State::Running && std::chrono::steady_clock::now() - sandbox.since > kBetweenEvents;
+        sandbox.state == State::Running && std::chrono::steady_clock::now() - sandbox.changedAt > kBetweenEvents;
     registry_.changeState(sandbox, State::Stopping);
     auto undo = [this, key, serial](std::exception_ptr) { return runOn(key, serial); };
     async::Task<void> work = end(key.uid, unit, controlGroup, old);

@@ -213,6 +213,8 @@ TEST_CASE("a user's processes that move about in their payload are no news", "[u
     if (!Polkit::whyNot().empty()) SKIP_TEST(Polkit::whyNot());
     const Stage stage;
     REQUIRE(stage.makes(kAnna, "/inner") == 0);
+    // What there is to tell of its start comes after that answer and before the next one.
+    REQUIRE(stage.town.anna.manager("GetSandbox", "web").ok());
     Recorder recorder;
     const int moves = times(500);
     CHECK(asUser(kAnna, [&] {
