@@ -125,7 +125,7 @@ private:
 
     // stop.cpp
     async::Task<void> end(uid_t owner, std::string unit, std::string controlGroup, bool old);
-    async::Task<void> seeOut(std::string unit, std::string controlGroup, bool old);
+    async::Task<void> letLeave(const cgroup::Group& scope, std::string unit, bool old);
     async::Task<void> stopUnit(uid_t owner, std::string unit, std::string controlGroup);
     async::Task<void> runOn(Key key, std::uint64_t serial);
 

@@ -14,9 +14,6 @@ namespace {
 constexpr std::chrono::milliseconds kBeforeAsking{500};
 constexpr std::chrono::seconds kPatienceWithKernel{5};
 
-/// The kernel tells of two changes of a group this far apart at the least: PID 1 would hear late that a scope is empty
-/// that was made, or thawed, just before.
-constexpr std::chrono::milliseconds kBetweenEvents{10};
 /// What PID 1 does by itself it mostly does within a millisecond.
 constexpr std::chrono::milliseconds kBeforeStopUnit{25};
 constexpr std::chrono::milliseconds kBetweenLooks{5};
@@ -48,6 +45,7 @@ async::Task<void> Sandboxes::stop(Key key) {
     const std::string unit = sandbox.unit;
     const std::string controlGroup = sandbox.controlGroup;
     const std::uint64_t serial = sandbox.serial;
+    // Of one that was made, or thawed, just before PID 1 would hear late that it is empty.
     const bool old =
         sandbox.state == State::Running && std::chrono::steady_clock::now() - sandbox.changedAt > kBetweenEvents;
     registry_.changeState(sandbox, State::Stopping);
@@ -72,7 +70,7 @@ async::Task<void> Sandboxes::runOn(Key key, std::uint64_t serial) {
 /// all units of the slice, 20 ms for 5,000. Nobody can ask it in between, either, since it frees the unit before it
 /// reads the next message.
 async::Task<void> Sandboxes::end(uid_t owner, std::string unit, std::string controlGroup, bool old) {
-    const bool wasThere = host_.root.open(controlGroup).has_value();
+    const std::optional<cgroup::Group> scope = host_.root.open(controlGroup);
     // PID 1 would first send SIGTERM and then wait; a scope that is empty it stops at once.
     try {
         co_await killAll(unit, controlGroup);
@@ -80,28 +78,26 @@ async::Task<void> Sandboxes::end(uid_t owner, std::string unit, std::string cont
         // Without its unit it is killed below.
         log::debug("unit " + unit + " could not be killed yet: " + error.what());
     }
-    {
-        async::Abandonable leaving(seeOut(unit, controlGroup, old));
+    if (scope) {
+        async::Abandonable leaving(letLeave(*scope, unit, old));
         auto gone = [&leaving] { leaving.abandon(); };
         const Departures::Notice notice(departures_, host_.root, controlGroup, gone);
         co_await leaving;
+        if (!host_.root.open(controlGroup)) co_return;
     }
-    if (wasThere && !host_.root.open(controlGroup)) co_return;
     // From here on PID 1's answer counts: what it was told to stop must not be the next unit of that name.
     co_await stopUnit(owner, unit, controlGroup);
 }
 
 /// Returns when the processes are gone, as far as they go, and PID 1 has had its time to see that by itself.
-async::Task<void> Sandboxes::seeOut(std::string unit, std::string controlGroup, bool old) {
-    const std::optional<cgroup::Group> scope = host_.root.open(controlGroup);
-    if (!scope) co_return;
+async::Task<void> Sandboxes::letLeave(const cgroup::Group& scope, std::string unit, bool old) {
     // SIGKILL reaches the frozen; thawed before it, they would run for a moment.
-    if (const Sandbox* sandbox = registry_.ofUnit(unit)) writeFreezer(processGroups(*scope, *sandbox), false);
-    bool empty = co_await emptied(host_.event, *scope, kBeforeAsking);
+    if (const Sandbox* sandbox = registry_.ofUnit(unit)) writeFreezer(processGroups(scope, *sandbox), false);
+    bool empty = co_await emptied(host_.event, scope, kBeforeAsking);
     if (!empty) {
         // What waits for a device has the time that its owner has given it.
         bus::Microseconds patience = co_await host_.systemd.stopTimeout(unit);
-        empty = co_await emptied(host_.event, *scope, patience);
+        empty = co_await emptied(host_.event, scope, patience);
     }
     if (!empty) log::warning("killed processes are slow to leave; PID 1 is asked to stop unit " + unit);
     if (empty && old) co_await bus::sleepFor(host_.event, kBeforeStopUnit);

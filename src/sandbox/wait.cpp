@@ -26,10 +26,9 @@ async::Task<void> Deadline::change(sd_event* event, async::Broadcast& news, std:
 
 namespace {
 
-/// The kernel tells of changes in cgroup.events ten milliseconds apart at the least, but of a process's end at once. Of
-/// a few in the group, and in the payload if it is a scope, that is waited for.
+/// The kernel tells of changes in cgroup.events some time apart, but of a process's end at once. Of a few in the group,
+/// and in the payload if it is a scope, that is waited for.
 async::Task<void> seeOut(sd_event* event, const cgroup::Group& group) {
-    constexpr std::chrono::milliseconds kBetweenEvents{10};
     constexpr std::size_t kMost = 16;
     std::vector<UniqueFd> leaving;
     const auto watch = [&leaving](const cgroup::Group& from) {

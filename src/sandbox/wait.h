@@ -13,6 +13,9 @@
 
 namespace scopewright::sandbox {
 
+/// The kernel tells of two changes of a group's cgroup.events this far apart at the least.
+inline constexpr std::chrono::milliseconds kBetweenEvents{10};
+
 class Deadline {
 public:
     explicit Deadline(bus::Microseconds patience) : end_(std::chrono::steady_clock::now() + patience) {}

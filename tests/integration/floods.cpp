@@ -75,9 +75,11 @@ void flood(const Client& client, const Flood& kind, const char* service) {
     }
 }
 
-Child::Life floodAs(uid_t uid, const Flood& kind) {
-    return [uid, &kind](const std::function<void()>& ready) {
-        if (::setgroups(0, nullptr) < 0 || ::setresgid(uid, uid, uid) < 0 || ::setresuid(uid, uid, uid) < 0) ::_exit(1);
+Child::Life floodAsFlooder(const Flood& kind) {
+    return [&kind](const std::function<void()>& ready) {
+        if (::setgroups(0, nullptr) < 0 || ::setresgid(kFlooder, kFlooder, kFlooder) < 0 ||
+            ::setresuid(kFlooder, kFlooder, kFlooder) < 0)
+            ::_exit(1);
         const Client client;
         ready();
         flood(client, kind, "org.scopewright1");

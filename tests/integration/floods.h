@@ -21,7 +21,12 @@ const std::vector<Flood>& floods();
 /// Sends as much to a service as the bus takes, for ever.
 [[noreturn]] void flood(const Client& client, const Flood& kind, const char* service);
 
-/// A process of that uid, which is in no group, that floods the daemon.
-Child::Life floodAs(uid_t uid, const Flood& kind);
+/// A user who is in no group, and what a private bus's policy has to say for their calls to reach the daemon.
+inline constexpr uid_t kFlooder = 65534;
+inline constexpr const char* kFlooderPolicy =
+    "<policy user=\"65534\"><allow send_destination=\"org.scopewright1\" send_type=\"method_call\"/></policy>";
+
+/// A process of that user's that floods the daemon.
+Child::Life floodAsFlooder(const Flood& kind);
 
 } // namespace scopewright::integration

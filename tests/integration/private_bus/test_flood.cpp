@@ -19,10 +19,6 @@ using scopewright::Property;
 
 namespace {
 
-constexpr uid_t kFlooder = 65534;
-constexpr const char* kPolicy =
-    "<policy user=\"65534\"><allow send_destination=\"org.scopewright1\" send_type=\"method_call\"/></policy>";
-
 struct Times {
     double median = 0;
     double slowest = 0; ///< but for one in a hundred
@@ -46,7 +42,7 @@ Times measure(int count, const std::function<bool(int)>& act, const std::functio
 } // namespace
 
 TEST_CASE("what a flood of one user's calls costs another one", "[.flood]") {
-    PrivateBus bus("252.39-1~deb12u2", kPolicy);
+    PrivateBus bus("252.39-1~deb12u2", kFlooderPolicy);
     const std::unique_ptr<Program> daemon = bus.start();
     Client client;
     std::vector<std::unique_ptr<Child>> children;
@@ -65,7 +61,7 @@ TEST_CASE("what a flood of one user's calls costs another one", "[.flood]") {
     for (const Flood& kind : kinds) {
         std::vector<std::unique_ptr<Child>> flooders;
         for (int i = 0; kind.make && i < 2; ++i)
-            flooders.push_back(std::make_unique<Child>(floodAs(kFlooder, kind)));
+            flooders.push_back(std::make_unique<Child>(floodAsFlooder(kind)));
         std::printf("%-28s", kind.name);
         const auto tell = [&](const std::string& call, const Times& times) {
             if (!kind.make) quiet[call] = times;

@@ -67,12 +67,11 @@ TEST_CASE("remains of many groups are warned of once", "[attack-33]") {
 }
 
 TEST_CASE("whose calls are dropped since they want no answer is told, and others have theirs", "[attack-49]") {
-    PrivateBus bus("252.39-1~deb12u2", "<policy user=\"65534\"><allow send_destination=\"org.scopewright1\" "
-                                       "send_type=\"method_call\"/></policy>");
+    PrivateBus bus("252.39-1~deb12u2", kFlooderPolicy);
     const std::unique_ptr<Program> daemon = bus.start();
     Client client;
     const auto kind = std::ranges::find_if(floods(), [](const Flood& flood) { return !flood.wantsAnswers; });
-    Child flooder(floodAs(65534, *kind));
+    Child flooder(floodAsFlooder(*kind));
     const std::string warning = "warning: calls of uid 65534 that want no answer are dropped";
     CHECK(eventually([&] { return countOf(daemon->output(), warning) > 0; }));
     CHECK(client.manager("ListSandboxes").ok());

@@ -16,9 +16,7 @@ namespace {
 
 struct Stage {
     void make(const std::string& path) { tree.make(tree.prefix() + path); }
-    void remove(const std::string& path) {
-        root.openAbove(tree.prefix() + path)->removeChild(path.substr(path.rfind('/') + 1));
-    }
+    void remove(const std::string& path) { tree.remove(tree.prefix() + path); }
     std::unique_ptr<Departures::Notice> watch(
         const std::string& path, std::function<void()> also = [] {}) {
         auto told = [this, path, also] {
